@@ -1,0 +1,35 @@
+# 'make help' lists the targets. Each does its own set-up first; nothing else is to be prepared.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help setup build demo test lint check-imports clean
+
+import_check := --explicit-target-dependency-import-check error
+
+help: ## Lists the targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+
+setup: ## Installs what is missing: C libraries, a mongod, a Python with pymongo
+	@scripts/setup.sh
+
+build: setup ## Builds the release binary and prints its path
+	@swift build -c release --product backupctl
+	@echo "$$(swift build -c release --show-bin-path)/backupctl"
+
+demo: setup ## Backs up, restores and compares a real MongoDB, from nothing, in a few minutes
+	@swift build -c release --product backupctl
+	@. .build/tools/env && MONGOD="$$MONGOD" exec "$$PYTHON" scripts/demo.py \
+		"$$(swift build -c release --show-bin-path)/backupctl"
+
+test: setup ## Lints, checks the imports, builds and runs every test
+	@scripts/test.sh
+
+lint: ## Checks the format of the Swift sources
+	@swift format lint --strict --recursive Sources Tests Migrations Package.swift
+
+check-imports: setup ## Checks that a target imports only what it declares (by the exit status)
+	@swift build --build-tests $(import_check)
+
+clean: ## Removes what was built, and the mongod and Python that set-up fetched
+	@swift package clean
+	@rm -rf .build/tools

@@ -1,0 +1,26 @@
+/// One numbered step of the catalog's schema: a file of SQL in this folder, embedded in the binary.
+///
+/// A file is never edited after a release. `user_version` of a catalog is the number of the last step it went through.
+package struct Migration: Sendable {
+    package let number: Int
+    /// The file's name.
+    package let name: String
+    package let sql: String
+
+    package init(number: Int, name: String, sql: String) {
+        self.number = number
+        self.name = name
+        self.sql = sql
+    }
+}
+
+extension Migration {
+    /// Every step in order. Each also has its line in `Package.swift`.
+    package static let all = [
+        Migration(number: 1, name: "V0001_initial.sql", embedded: PackageResources.V0001_initial_sql)
+    ]
+
+    private init(number: Int, name: String, embedded bytes: [UInt8]) {
+        self.init(number: number, name: name, sql: String(decoding: bytes, as: UTF8.self))
+    }
+}

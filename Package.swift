@@ -1,0 +1,116 @@
+// swift-tools-version: 6.2
+
+import PackageDescription
+
+let strict: [SwiftSetting] = [
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .treatAllWarnings(as: .error),
+]
+
+// A target imports only targets above it; each C library has exactly one importer (ARCHITECTURE.md).
+let package = Package(
+    name: "backupctl",
+    products: [
+        .executable(name: "backupctl", targets: ["backupctl"])
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+    ],
+    targets: [
+        .systemLibrary(name: "CMongoc", pkgConfig: "libmongoc-1.0", providers: [.apt(["libmongoc-dev"])]),
+        .systemLibrary(name: "CDeflate", pkgConfig: "libdeflate", providers: [.apt(["libdeflate-dev"])]),
+        .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+        .target(name: "CSystem"),
+        .target(name: "BackupModel", swiftSettings: strict),
+        .target(
+            name: "MongoArchive", dependencies: ["BackupModel"], exclude: ["FORMAT.md"], swiftSettings: strict),
+        .target(
+            name: "BackupPipeline",
+            dependencies: [
+                "BackupModel", "MongoArchive", "CDeflate", "CZlib",
+                .product(name: "Crypto", package: "swift-crypto"),
+            ],
+            swiftSettings: strict),
+        .target(
+            name: "BackupEngines",
+            dependencies: ["BackupModel", "MongoArchive", "BackupPipeline", "CMongoc"],
+            swiftSettings: strict),
+        .target(
+            name: "BackupStorage",
+            dependencies: ["BackupModel", "MongoArchive", "BackupPipeline", "CSystem"],
+            exclude: ["FORMAT.md"], swiftSettings: strict),
+        .target(
+            name: "Migrations",
+            path: "Migrations",
+            resources: [.embedInCode("V0001_initial.sql")],
+            swiftSettings: strict),
+        .target(
+            name: "BackupCatalog",
+            dependencies: [
+                "BackupModel", "Migrations",
+                .product(name: "GRDB", package: "GRDB.swift"),
+                .product(name: "Crypto", package: "swift-crypto"),
+            ],
+            swiftSettings: strict),
+        .target(
+            name: "BackupOperations",
+            dependencies: [
+                "BackupModel", "MongoArchive", "BackupPipeline", "BackupEngines", "BackupStorage", "BackupCatalog",
+            ],
+            swiftSettings: strict),
+        .target(
+            name: "BackupCommands",
+            dependencies: [
+                "BackupModel", "BackupCatalog", "BackupOperations",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: strict),
+        .executableTarget(name: "backupctl", dependencies: ["BackupCommands"], swiftSettings: strict),
+        .testTarget(name: "BackupModelTests", dependencies: ["BackupModel"], swiftSettings: strict),
+        .testTarget(
+            name: "MongoArchiveTests", dependencies: ["BackupModel", "MongoArchive", "CZlib"], exclude: ["Fixtures"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "BackupPipelineTests", dependencies: ["BackupModel", "MongoArchive", "BackupPipeline"],
+            exclude: ["Fixtures"], swiftSettings: strict),
+        .testTarget(
+            name: "BackupEnginesTests",
+            dependencies: ["BackupModel", "MongoArchive", "BackupPipeline", "BackupEngines"], swiftSettings: strict),
+        .testTarget(
+            name: "BackupStorageTests",
+            dependencies: ["BackupModel", "MongoArchive", "BackupPipeline", "BackupStorage"],
+            exclude: ["Fixtures"], swiftSettings: strict),
+        .testTarget(
+            name: "BackupCatalogTests",
+            dependencies: [
+                "BackupModel", "Migrations", "BackupCatalog", .product(name: "GRDB", package: "GRDB.swift"),
+            ],
+            swiftSettings: strict),
+        .testTarget(
+            name: "BackupOperationsTests",
+            dependencies: [
+                "BackupModel", "MongoArchive", "BackupPipeline", "BackupEngines", "BackupStorage", "BackupCatalog",
+                "BackupOperations", .product(name: "GRDB", package: "GRDB.swift"),
+            ],
+            exclude: ["Fixtures"], swiftSettings: strict),
+        .testTarget(
+            name: "BackupCommandsTests",
+            dependencies: [
+                "BackupModel", "BackupOperations", "BackupCommands",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: strict),
+        .target(
+            name: "BackupTestSupport", dependencies: ["BackupModel", "MongoArchive", "BackupEngines"],
+            path: "Tests/BackupTestSupport", swiftSettings: strict),
+        .testTarget(
+            name: "IntegrationTests",
+            dependencies: ["BackupModel", "MongoArchive", "BackupEngines", "BackupTestSupport"],
+            swiftSettings: strict),
+    ],
+    swiftLanguageModes: [.v6]
+)

@@ -1,0 +1,137 @@
+package import BackupModel
+import Foundation
+import GRDB
+
+extension Catalog {
+    /// All jobs by name.
+    package func jobs() throws -> [Job] {
+        try read { database in
+            try Array(
+                Row.fetchCursor(database, sql: "SELECT * FROM job ORDER BY name")
+                    .map { try Job(CatalogRow(.job, reading: $0)) })
+        }
+    }
+
+    package func job(named name: JobName) throws -> Job {
+        try read { try $0.job(named: name, cannot: "find") }
+    }
+
+    /// Adds a job. Its repository must be in the catalog.
+    package func insert(_ job: Job, _ act: Act) throws {
+        try write { database in
+            let taken = try Bool.fetchOne(
+                database, sql: "SELECT EXISTS (SELECT 1 FROM job WHERE name = ?)", arguments: [job.name.text])
+            guard taken != true else {
+                throw BackupError(
+                    .jobExists, "cannot create job '\(job.name)': there is a job of that name",
+                    hint: "use another name, or 'backupctl job edit \(job.name)'.")
+            }
+            try database.checkForWriting(job, cannot: "cannot create job '\(job.name)'")
+            try database.execute(
+                sql: """
+                    INSERT INTO job
+                        (name, connection_kind, connection, scope_database, scope_collection, include_patterns,
+                        exclude_patterns, with_users, engine, repository, allow_empty, timeout_seconds,
+                        stall_timeout_seconds, paused_at, created_at, updated_at, digest)
+                    VALUES
+                        (:name, :connection_kind, :connection, :scope_database, :scope_collection, :include_patterns,
+                        :exclude_patterns, :with_users, :engine, :repository, :allow_empty, :timeout_seconds,
+                        :stall_timeout_seconds, :paused_at, :created_at, :updated_at, :digest)
+                    """,
+                arguments: job.row.arguments())
+            try database.record(.jobCreated, EventSubject(job: job.name.text), act)
+        }
+    }
+
+    /// Replaces a job by the one of the same name. When it was created stays; it was updated at the time of the act.
+    package func update(_ job: Job, _ act: Act) throws {
+        try write { database in
+            let old = try database.job(named: job.name, cannot: "change")
+            try database.checkForWriting(job, cannot: "cannot change job '\(job.name)'")
+            let changes = job.changes(since: old)
+            try database.replace(old, with: job, act)
+            try database.record(.jobChanged, EventSubject(job: job.name.text), detail: changes, act)
+        }
+    }
+
+    /// Pauses or resumes a job; nothing happens when it is so already. Gives the job as it is then.
+    @discardableResult
+    package func setPaused(_ isPaused: Bool, job name: JobName, _ act: Act) throws -> Job {
+        try write { database in
+            let old = try database.job(named: name, cannot: isPaused ? "pause" : "resume")
+            guard (old.pausedAt != nil) != isPaused else { return old }
+            var job = old
+            job.pausedAt = isPaused ? act.time : nil
+            try database.replace(old, with: job, act)
+            try database.record(isPaused ? .jobPaused : .jobResumed, EventSubject(job: name.text), act)
+            return try database.job(named: name, cannot: "find")
+        }
+    }
+
+    /// Deletes a job; its runs and snapshots stay. Refuses while one of its runs is queued or running.
+    package func deleteJob(named name: JobName, _ act: Act) throws {
+        try write { database in
+            _ = try database.job(named: name, cannot: "delete")
+            if let run = try database.activeRun(of: name.text) {
+                throw BackupError(
+                    .locked, "cannot delete job '\(name)': \(run.description)", hint: "wait until the run has ended.")
+            }
+            try database.execute(sql: "DELETE FROM job WHERE name = ?", arguments: [name.text])
+            try database.record(.jobDeleted, EventSubject(job: name.text), act)
+        }
+    }
+}
+
+extension Database {
+    func job(named name: JobName, cannot verb: String) throws -> Job {
+        let row = try Row.fetchOne(self, sql: "SELECT * FROM job WHERE name = ?", arguments: [name.text])
+        guard let row else {
+            throw BackupError(
+                .jobNotFound, "cannot \(verb) job '\(name)': there is none of that name",
+                hint: "'backupctl job list' shows the jobs.")
+        }
+        return try Job(CatalogRow(.job, reading: row))
+    }
+
+    fileprivate func checkForWriting(_ job: Job, cannot: String) throws {
+        guard !job.source.connection.holdsPassword else {
+            throw BackupError(.refused, "\(cannot): refusing to keep a password in the catalog")
+        }
+        guard try repository(named: job.repository) != nil else {
+            throw BackupError(
+                .noRepository, "\(cannot): there is no repository '\(job.repository.escapedForDisplay)'")
+        }
+    }
+
+    fileprivate func replace(_ old: Job, with job: Job, _ act: Act) throws {
+        var job = job
+        job.createdAt = old.createdAt
+        job.updatedAt = act.time
+        try execute(
+            sql: """
+                UPDATE job
+                SET connection_kind = :connection_kind, connection = :connection, scope_database = :scope_database,
+                    scope_collection = :scope_collection, include_patterns = :include_patterns,
+                    exclude_patterns = :exclude_patterns, with_users = :with_users, engine = :engine,
+                    repository = :repository, allow_empty = :allow_empty, timeout_seconds = :timeout_seconds,
+                    stall_timeout_seconds = :stall_timeout_seconds, paused_at = :paused_at,
+                    created_at = :created_at, updated_at = :updated_at, digest = :digest
+                WHERE name = :name
+                """,
+            arguments: job.row.arguments())
+    }
+}
+
+extension Job {
+    /// Which parts differ, for the audit; never their values.
+    fileprivate func changes(since old: Job) -> String {
+        let parts = [
+            ("connection", source.connection != old.source.connection), ("scope", source.scope != old.source.scope),
+            ("selection", source.selection != old.source.selection),
+            ("users", source.withUsers != old.source.withUsers), ("engine", engine != old.engine),
+            ("repository", repository != old.repository), ("policy", policy != old.policy),
+            ("paused", pausedAt != old.pausedAt),
+        ]
+        return parts.filter(\.1).map(\.0).joined(separator: ", ")
+    }
+}

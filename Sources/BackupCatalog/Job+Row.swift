@@ -1,0 +1,106 @@
+import BackupModel
+import Foundation
+import GRDB
+
+extension Job {
+    init(_ row: CatalogRow) throws {
+        guard let name = try? JobName(row.text("name")) else { throw row.damaged("its name is not a job's") }
+        self.init(
+            name: name, source: try JobSource(row), engine: try row.value("engine"),
+            repository: try row.text("repository"), policy: try RunPolicy(row),
+            pausedAt: try row.optionalTime("paused_at"), createdAt: try row.time("created_at"),
+            updatedAt: try row.time("updated_at"))
+    }
+
+    var row: CatalogRow {
+        get throws {
+            let connection = source.connection.columns
+            let scope = source.scope.columns
+            return CatalogRow(
+                .job,
+                [
+                    "name": name.text, "connection_kind": connection.kind, "connection": connection.text,
+                    "scope_database": scope.database, "scope_collection": scope.collection,
+                    "include_patterns": try source.selection.include.map(\.text).catalogJSON,
+                    "exclude_patterns": try source.selection.exclude.map(\.text).catalogJSON,
+                    "with_users": source.withUsers ? 1 : 0, "engine": engine.rawValue, "repository": repository,
+                    "allow_empty": policy.allowEmpty ? 1 : 0, "timeout_seconds": policy.timeout,
+                    "stall_timeout_seconds": policy.stallTimeout, "paused_at": pausedAt?.catalogMilliseconds,
+                    "created_at": createdAt.catalogMilliseconds, "updated_at": updatedAt.catalogMilliseconds,
+                ])
+        }
+    }
+}
+
+extension JobSource {
+    fileprivate init(_ row: CatalogRow) throws {
+        guard
+            let selection = try? NamespaceSelection(
+                include: row.texts("include_patterns"), exclude: row.texts("exclude_patterns"))
+        else { throw row.damaged("its patterns cannot be read") }
+        self.init(
+            connection: try ConnectionReference(row), scope: try DumpScope(row), selection: selection,
+            withUsers: try row.integer("with_users") != 0)
+    }
+}
+
+extension RunPolicy {
+    fileprivate init(_ row: CatalogRow) throws {
+        let timeout = try row.optionalInteger("timeout_seconds") == nil ? nil : row.int("timeout_seconds")
+        self.init(
+            allowEmpty: try row.integer("allow_empty") != 0, timeout: timeout,
+            stallTimeout: try row.int("stall_timeout_seconds"))
+    }
+}
+
+extension ConnectionReference {
+    fileprivate init(_ row: CatalogRow) throws {
+        let text = try row.text("connection")
+        switch try row.text("connection_kind") {
+        case "literal": self = .literal(text)
+        case "stored": self = .stored(redacted: text)
+        case "file": self = .file(text)
+        case "environment": self = .environment(text)
+        default: throw row.damaged("its connection_kind is unknown")
+        }
+    }
+
+    fileprivate var columns: (kind: String, text: String) {
+        switch self {
+        case .literal(let text): ("literal", text)
+        case .stored(let redacted): ("stored", redacted)
+        case .file(let path): ("file", path)
+        case .environment(let name): ("environment", name)
+        }
+    }
+
+    /// Whether it is a connection string with a password in it: the last line of defence, not the rule itself.
+    var holdsPassword: Bool {
+        guard case .literal(let text) = self, let scheme = text.range(of: "://") else { return false }
+        let authority = text[scheme.upperBound...].utf8.prefix { $0 != UInt8(ascii: "/") && $0 != UInt8(ascii: "?") }
+        guard let at = authority.lastIndex(of: UInt8(ascii: "@")) else { return false }
+        let user = authority[..<at]
+        guard let colon = user.firstIndex(of: UInt8(ascii: ":")) else { return false }
+        return user.index(after: colon) < user.endIndex
+    }
+}
+
+extension DumpScope {
+    fileprivate init(_ row: CatalogRow) throws {
+        switch (try row.optionalText("scope_database"), try row.optionalText("scope_collection")) {
+        case (nil, nil): self = .deployment
+        case (let database?, nil): self = .database(database)
+        case (let database?, let collection?):
+            self = .collection(Namespace(database: database, collection: collection))
+        case (nil, _?): throw row.damaged("its scope has no database")
+        }
+    }
+
+    fileprivate var columns: (database: String?, collection: String?) {
+        switch self {
+        case .deployment: (nil, nil)
+        case .database(let name): (name, nil)
+        case .collection(let namespace): (namespace.database, namespace.collection)
+        }
+    }
+}

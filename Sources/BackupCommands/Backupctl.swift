@@ -1,0 +1,17 @@
+import ArgumentParser
+import BackupOperations
+
+struct Backupctl: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "backupctl",
+        abstract: "Backs up MongoDB, keeps the snapshots, and restores them.",
+        version: ProductVersion.text,
+        subcommands: [
+            JobCommand.self, RunCommand.self, SnapshotList.self, SnapshotShow.self, RunHistory.self, RunLogCommand.self,
+            RestoreCommand.self,
+        ]
+    )
+
+    // Here too, so that these options may stand before the command; commands then see what was parsed here.
+    @OptionGroup var options: GlobalOptions
+}

@@ -1,0 +1,42 @@
+import ArgumentParser
+import BackupModel
+import BackupOperations
+import Foundation
+
+struct JobCreate: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "create", abstract: "Make a job.",
+        discussion: """
+            The job backs up a whole deployment, one database (--database, or the database named in the URI) or one \
+            collection. Nothing is connected to until the job is run.
+            """)
+
+    @OptionGroup var options: GlobalOptions
+    @OptionGroup var job: JobOptions
+
+    @Argument(help: "The job's name: [a-z0-9][a-z0-9._-]{0,63}.")
+    var name: String
+
+    func run() throws {
+        let name = try JobName(name)
+        guard let given = try job.connection.given() else {
+            throw BackupError(
+                .usage, "cannot create job '\(name)': no connection string is given",
+                hint: "give one of --uri, --uri-file and --uri-env.")
+        }
+        var source = JobSource(connection: .literal(""), scope: .deployment)
+        var policy = RunPolicy()
+        try job.apply(to: &source, &policy)
+        let created = try JobEditing(workspace: options.openWorkspace()).create(
+            name: name, connection: given, source: source, engine: job.engine ?? .auto, policy: policy, now: .now)
+        try options.output.render(JobView.json(created), text: "created job '\(name)': \(JobView.summary(created))")
+        warnAboutPassword(given, created)
+    }
+
+    private func warnAboutPassword(_ given: GivenConnection, _ created: BackupModel.Job) {
+        guard case .literal = given, case .stored = created.source.connection, !options.quiet else { return }
+        Report.note(
+            "note: the password was on the command line, where a listing of processes or a shell's history can show it; "
+                + "--uri-file avoids that. It is kept in 'secrets/\(created.name)', not in the catalog.")
+    }
+}

@@ -1,0 +1,50 @@
+import ArgumentParser
+import BackupModel
+import BackupOperations
+import Foundation
+
+struct JobEdit: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "edit", abstract: "Change a job; what is not named stays as it is.")
+
+    @OptionGroup var options: GlobalOptions
+    @OptionGroup var job: JobOptions
+
+    @Flag(name: .customLong("whole-deployment"), help: "Back up everything, no longer one database or collection.")
+    var wholeDeployment = false
+
+    @Flag(name: .customLong("clear-include"), help: "Remove the include patterns.")
+    var clearInclude = false
+
+    @Flag(name: .customLong("clear-exclude"), help: "Remove the exclude patterns.")
+    var clearExclude = false
+
+    @Flag(name: .customLong("no-timeout"), help: "Remove the limit on the time that a run may take.")
+    var noTimeout = false
+
+    @Argument(help: "The job's name.")
+    var name: String
+
+    func validate() throws {
+        if wholeDeployment && (job.database != nil || job.collection != nil) {
+            throw ValidationError("--whole-deployment excludes --database and --collection")
+        }
+        if clearInclude && !job.include.isEmpty { throw ValidationError("--clear-include excludes --include") }
+        if clearExclude && !job.exclude.isEmpty { throw ValidationError("--clear-exclude excludes --exclude") }
+        if noTimeout && job.timeout != nil { throw ValidationError("--no-timeout excludes --timeout") }
+    }
+
+    func run() throws {
+        let name = try JobName(name)
+        let given = try job.connection.given()
+        let edited = try JobEditing(workspace: options.openWorkspace()).edit(name: name, connection: given, now: .now) {
+            if clearInclude { $0.source.selection.include = [] }
+            if clearExclude { $0.source.selection.exclude = [] }
+            if wholeDeployment { $0.source.scope = .deployment }
+            if noTimeout { $0.policy.timeout = nil }
+            if let engine = job.engine { $0.engine = engine }
+            try job.apply(to: &$0.source, &$0.policy)
+        }
+        try options.output.render(JobView.json(edited), text: "changed job '\(name)': \(JobView.summary(edited))")
+    }
+}

@@ -1,0 +1,70 @@
+import BackupModel
+
+/// How a job is shown. Connection strings appear redacted only.
+enum JobView {
+    static func json(_ job: BackupModel.Job) -> JSONValue {
+        .object([
+            "name": .string(job.name.text), "source": source(job.source), "engine": .string(job.engine.rawValue),
+            "repository": .string(job.repository), "allowEmpty": JSONValue(job.policy.allowEmpty),
+            "timeout": JSONValue(job.policy.timeout), "stallTimeout": JSONValue(job.policy.stallTimeout),
+            "paused": JSONValue(job.pausedAt != nil), "pausedAt": JSONValue(job.pausedAt),
+            "createdAt": JSONValue(job.createdAt), "updatedAt": JSONValue(job.updatedAt),
+        ])
+    }
+
+    private static func source(_ source: JobSource) -> JSONValue {
+        var uri: String?
+        var file: String?
+        var variable: String?
+        switch source.connection {
+        case .literal(let text), .stored(let text): uri = text
+        case .file(let path): file = path
+        case .environment(let name): variable = name
+        }
+        var collection: String?
+        if case .collection(let namespace) = source.scope { collection = namespace.collection }
+        return .object([
+            "uri": JSONValue(uri), "uriFile": JSONValue(file), "uriEnv": JSONValue(variable),
+            "database": JSONValue(source.scope.database), "collection": JSONValue(collection),
+            "include": JSONValue(source.selection.include.map(\.text)),
+            "exclude": JSONValue(source.selection.exclude.map(\.text)), "withUsers": JSONValue(source.withUsers),
+        ])
+    }
+
+    static func connection(_ reference: ConnectionReference) -> String {
+        switch reference {
+        case .literal(let text), .stored(let text): text
+        case .file(let path): "file \(path)"
+        case .environment(let name): "environment variable \(name)"
+        }
+    }
+
+    static func what(_ source: JobSource) -> String {
+        var parts = [source.scope == .deployment ? "what the URI names, else everything" : "\(source.scope)"]
+        if !source.selection.include.isEmpty {
+            parts.append("only \(source.selection.include.map(\.text).joined(separator: " "))")
+        }
+        if !source.selection.exclude.isEmpty {
+            parts.append("without \(source.selection.exclude.map(\.text).joined(separator: " "))")
+        }
+        if source.withUsers { parts.append("with users") }
+        return parts.joined(separator: ", ")
+    }
+
+    static func summary(_ job: BackupModel.Job) -> String {
+        "\(what(job.source)), from \(connection(job.source.connection))"
+    }
+
+    static func details(_ job: BackupModel.Job) -> String {
+        let lines = [
+            ("job", job.name.text), ("from", connection(job.source.connection)), ("what", what(job.source)),
+            ("engine", job.engine.rawValue), ("repository", job.repository),
+            ("empty", job.policy.allowEmpty ? "allowed" : "a failure"),
+            ("timeout", job.policy.timeout.map(DurationText.text) ?? "none"),
+            ("stall timeout", DurationText.text(job.policy.stallTimeout)),
+            ("state", job.pausedAt.map { "paused since \(Format.time($0))" } ?? "active"),
+            ("created", Format.time(job.createdAt)), ("changed", Format.time(job.updatedAt)),
+        ]
+        return Details.text(lines)
+    }
+}

@@ -1,0 +1,61 @@
+import ArgumentParser
+import BackupModel
+import BackupOperations
+
+/// What to restore, under which names, and what to do with what is there.
+struct RestoreOptions: ParsableArguments {
+    @Option(
+        name: [.customLong("ns-from"), .customLong("nsFrom")],
+        help: "Rename namespaces that match this pattern; in pairs with --ns-to (repeatable, the last match wins).")
+    var nsFrom: [String] = []
+
+    @Option(
+        name: [.customLong("ns-to"), .customLong("nsTo")],
+        help: "What they become, for example 'my-app-dev.*'.")
+    var nsTo: [String] = []
+
+    @Option(name: .customLong("rename"), help: "Rename one database or collection: OLD=NEW (repeatable).")
+    var rename: [String] = []
+
+    @Option(
+        name: [.customLong("ns-include"), .customLong("nsInclude")],
+        help: "Restore only what matches, by the names in the archive (repeatable).")
+    var include: [String] = []
+
+    @Option(
+        name: [.customLong("ns-exclude"), .customLong("nsExclude")],
+        help: "Leave out what matches (repeatable).")
+    var exclude: [String] = []
+
+    @Option(
+        name: .customLong("existing"),
+        help: "When a target namespace exists: fail (default, before the first write), merge, or drop it.")
+    var existing = ExistingPolicy.fail
+
+    @Flag(name: .customLong("with-users"), help: "Restore users and roles too.")
+    var withUsers = false
+
+    @Flag(name: .customLong("no-indexes"), help: "Build no indexes but those on _id.")
+    var noIndexes = false
+
+    @Flag(name: .customLong("dry-run"), help: "Show what would be done, and stop there.")
+    var dryRun = false
+
+    @Flag(name: .customLong("yes"), help: "Do not ask before something is dropped.")
+    var yes = false
+
+    @Option(
+        name: .customLong("engine"), help: "Engine: \(EngineChoice.allCases.map(\.rawValue).joined(separator: ", ")).")
+    var engine = EngineChoice.auto
+
+    func request(source: String, target: GivenConnection) throws -> RestoreRequested {
+        let choice = RestoreChoice(
+            selection: try NamespaceSelection(include: include, exclude: exclude),
+            mapping: try NamespaceMapping(from: nsFrom, to: nsTo, renames: rename), existing: existing,
+            withUsers: withUsers)
+        return RestoreRequested(
+            source: source, target: target, choice: choice, withIndexes: !noIndexes, isDryRun: dryRun, engine: engine)
+    }
+}
+
+extension ExistingPolicy: ExpressibleByArgument {}

@@ -1,0 +1,60 @@
+internal import BackupModel
+internal import MongoArchive
+
+/// Notices that a collection was dropped, renamed or replaced around the reading of it.
+///
+/// A cursor that has got everything in its first batch ends without a word even when the collection is gone, so the
+/// collection's id is compared before and after.
+struct SourceGuard {
+    private let namespace: Namespace
+    private let data: Namespace
+    /// Users and roles of one database: the collection behind them is another one.
+    private let isWatched: Bool
+    private let announced: String?
+    private let before: String?
+    private let connection: MongoConnection
+
+    init(_ collection: DumpCollection, data: Namespace, connection: MongoConnection) throws {
+        namespace = collection.namespace
+        self.data = data
+        self.connection = connection
+        isWatched = collection.archived.kind != .special
+        announced = collection.uuid
+        before = isWatched ? try connection.collection(data)?.uuid : nil
+    }
+
+    /// What a person should know of the collection that is about to be read.
+    var warningBefore: String? {
+        guard isWatched, before != announced else { return nil }
+        return before == nil
+            ? "'\(namespace)' was dropped before it was read: the archive has its definition and no documents"
+            : "'\(namespace)' was replaced before it was read: the archive has the old definition with the new documents"
+    }
+
+    /// Throws `sourceChanged` unless the collection is the one that was there before its first document.
+    func checkAfter() throws {
+        guard isWatched, try connection.collection(data)?.uuid != before else { return }
+        throw changed("it was dropped, renamed or replaced meanwhile")
+    }
+
+    /// Why the cursor died.
+    func explain(_ error: ServerError) -> BackupError {
+        if isWatched, let after = try? connection.collection(data)?.uuid, after == before {
+            return error.backupError("read '\(namespace)'", uri: connection.uri)
+        }
+        let ends: Set<Int32> = [
+            ServerCode.queryPlanKilled, ServerCode.namespaceNotFound, ServerCode.cursorNotFound,
+            ServerCode.cursorKilled,
+        ]
+        guard isWatched, let code = error.code, ends.contains(code) else {
+            return error.backupError("read '\(namespace)'", uri: connection.uri)
+        }
+        return changed("it was dropped, renamed or replaced meanwhile")
+    }
+
+    private func changed(_ what: String) -> BackupError {
+        BackupError(
+            .sourceChanged, "cannot read all of '\(namespace)': \(what)",
+            hint: "run the job again, or exclude collections that come and go.")
+    }
+}

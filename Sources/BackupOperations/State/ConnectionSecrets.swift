@@ -1,0 +1,128 @@
+import BackupEngines
+package import BackupModel
+import Foundation
+
+/// A connection string as it was given on a command line.
+package enum GivenConnection: Hashable, Sendable {
+    case literal(String)
+    case file(String)
+    case environment(String)
+}
+
+/// Turns references into connection strings, and keeps those that hold a secret out of the catalog.
+package struct ConnectionSecrets: Sendable {
+    let state: StateDirectory
+    let environment: [String: String]
+
+    package init(state: StateDirectory, environment: [String: String] = ProcessInfo.processInfo.environment) {
+        self.state = state
+        self.environment = environment
+    }
+
+    /// Checks what was given and makes the reference that a job keeps. A literal with a secret is written to
+    /// `secrets/` under the job's name.
+    package func keep(_ given: GivenConnection, for job: JobName) throws -> ConnectionReference {
+        switch given {
+        case .literal(let text):
+            let uri = try MongoURI(text)
+            guard uri.holdsSecret else { return .literal(text) }
+            try PrivateFile.write(text + "\n", to: state.secret(of: job))
+            return .stored(redacted: uri.redacted)
+        case .file(let path):
+            let absolute = URL(filePath: path).standardizedFileURL.path(percentEncoded: false)
+            _ = try read(file: absolute)
+            return .file(absolute)
+        case .environment(let name):
+            return .environment(try checkedName(name))
+        }
+    }
+
+    /// What is kept for a job now, to be put back when a change fails.
+    func kept(for job: JobName) -> String? { try? String(contentsOfFile: state.secret(of: job), encoding: .utf8) }
+
+    func putBack(_ text: String?, for job: JobName) throws {
+        guard let text else { return try forget(job) }
+        try PrivateFile.write(text, to: state.secret(of: job))
+    }
+
+    package func forget(_ job: JobName) throws {
+        try PrivateFile.remove(state.secret(of: job))
+    }
+
+    /// The connection string itself. It never goes anywhere but to an engine.
+    package func resolve(_ reference: ConnectionReference, of job: JobName) throws -> String {
+        switch reference {
+        case .literal(let text): return text
+        case .stored: return try read(file: state.secret(of: job))
+        case .file(let path): return try read(file: path)
+        case .environment(let name): return try read(variable: name)
+        }
+    }
+
+    package func resolve(_ given: GivenConnection) throws -> String {
+        switch given {
+        case .literal(let text):
+            _ = try MongoURI(text)
+            return text
+        case .file(let path): return try read(file: path)
+        case .environment(let name): return try read(variable: checkedName(name))
+        }
+    }
+
+    private func checkedName(_ name: String) throws -> String {
+        let valid = !name.isEmpty && !name.utf8.contains(UInt8(ascii: "=")) && !name.utf8.contains(0)
+        guard valid, !name.lowercased().hasPrefix("mongodb") else {
+            throw BackupError(
+                .usage, "cannot use this as the name of an environment variable",
+                hint: "give the name of a variable that holds the connection string, not the string.")
+        }
+        return name
+    }
+
+    private func read(variable name: String) throws -> String {
+        guard let text = environment[name], !text.isEmpty else {
+            throw BackupError(.secretUnavailable, "cannot read the URI: environment variable '\(name)' is not set")
+        }
+        return try checked(text, from: "environment variable '\(name)'")
+    }
+
+    private func read(file path: String) throws -> String {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+        guard descriptor >= 0 else {
+            throw BackupError(
+                .secretUnavailable, "cannot read URI file '\(path)': \(POSIXFailure(errno))")
+        }
+        let handle = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
+        var status = stat()
+        guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
+            throw BackupError(.secretUnavailable, "cannot read URI file '\(path)': it is not a regular file")
+        }
+        guard status.st_mode & 0o077 == 0 else {
+            throw BackupError(
+                .secretUnavailable, "refusing to read URI file '\(path)': others can read or change it",
+                hint: "run 'chmod 600 \(path)'.")
+        }
+        guard status.st_uid == geteuid() || status.st_uid == 0 else {
+            throw BackupError(.secretUnavailable, "refusing to read URI file '\(path)': it belongs to another user")
+        }
+        let data = (try? handle.read(upToCount: 65_537)) ?? Data()
+        guard data.count <= 65_536 else {
+            throw BackupError(.secretUnavailable, "cannot read URI file '\(path)': it has more than 64 KiB")
+        }
+        let lines = String(decoding: data, as: UTF8.self).split(whereSeparator: \.isNewline)
+        let text = lines.first.map { $0.trimmingCharacters(in: .whitespaces) } ?? ""
+        guard !text.isEmpty else {
+            throw BackupError(.secretUnavailable, "cannot read URI file '\(path)': it is empty")
+        }
+        return try checked(text, from: "file '\(path)'")
+    }
+
+    private func checked(_ text: String, from place: String) throws -> String {
+        do {
+            _ = try MongoURI(text)
+        } catch let error as BackupError {
+            throw BackupError(error.code, "\(error.message) (from \(place))", hint: error.hint)
+        }
+        return text
+    }
+}

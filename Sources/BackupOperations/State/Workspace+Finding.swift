@@ -1,0 +1,82 @@
+import BackupCatalog
+package import BackupModel
+import BackupStorage
+import Foundation
+
+extension Workspace {
+    /// The absolute path of a snapshot's file.
+    package func file(of snapshot: Snapshot) throws -> String {
+        guard let record = try catalog.repository(named: snapshot.repository) else { return snapshot.file }
+        return record.location + "/" + snapshot.file
+    }
+
+    /// Snapshots, newest first, each in the state it is in at this moment: a file that is gone or has another size is
+    /// not shown as good, whatever the catalog has.
+    package func snapshots(job: String?) throws -> [Snapshot] {
+        try catalog.snapshots(job: job).map(withPresentState)
+    }
+
+    package func withPresentState(_ snapshot: Snapshot) throws -> Snapshot {
+        guard snapshot.state == .good else { return snapshot }
+        var shown = snapshot
+        var status = stat()
+        if try lstat(file(of: snapshot), &status) != 0 {
+            shown.state = .missing
+        } else if Int64(status.st_size) != snapshot.storedBytes || status.st_mode & S_IFMT != S_IFREG {
+            shown.state = .damaged
+        }
+        return shown
+    }
+
+    /// The snapshot that a name means.
+    package func findSnapshot(_ text: String) throws -> Snapshot {
+        let reference = try SnapshotReference(parsing: text, timeZone: .current)
+        switch reference {
+        case .id(let prefix): return try withPresentState(catalog.snapshot(matching: prefix))
+        case .latest(let job): return try newestGood(of: job, notAfter: nil)
+        case .atOrBefore(let job, let time): return try newestGood(of: job, notAfter: time)
+        }
+    }
+
+    private func newestGood(of job: JobName, notAfter time: Date?) throws -> Snapshot {
+        let candidates = try snapshots(job: job.text)
+        let limit = time ?? .distantFuture
+        if let found = candidates.first(where: { $0.state == .good && $0.createdAt <= limit }) { return found }
+        if candidates.isEmpty { _ = try catalog.job(named: job) }
+        let when = time.map { " at or before \(Timestamp.rfc3339($0))" } ?? ""
+        throw BackupError(
+            .snapshotNotFound, "cannot find a good snapshot of job '\(job)'\(when)",
+            hint: candidates.isEmpty
+                ? "run 'backupctl run \(job)' to make one." : "run 'backupctl list \(job)' to see what there is.")
+    }
+
+    /// The run that a name means: an id, the beginning of one, or a job's newest.
+    package func findRun(_ text: String) throws -> Run {
+        if let newest = try catalog.runs(job: text, limit: 1).first { return newest }
+        if try catalog.jobs().contains(where: { $0.name.text == text }) {
+            throw BackupError(
+                .runNotFound, "cannot find a run of job '\(text)'", hint: "run 'backupctl run \(text)' to make one.")
+        }
+        return try catalog.run(matching: text)
+    }
+
+    /// What a run said, a line each.
+    package func logLines(of run: RunID) throws -> [String] {
+        do {
+            let text = try String(contentsOfFile: state.log(of: run), encoding: .utf8)
+            return text.split(separator: "\n").map(String.init)
+        } catch {
+            throw BackupError(.runNotFound, "cannot read the log of run '\(run)': \(PrivateFile.reason(error))")
+        }
+    }
+}
+
+/// Tells paths from names of snapshots.
+package enum SnapshotName {
+    /// The path, when the text is one: it has a slash, or it is the name of a file here and looks like no id.
+    package static func path(_ text: String) -> String? {
+        if text.contains("/") { return text }
+        let looksLikeFile = text.hasSuffix(".gz") || text.hasSuffix(".archive")
+        return looksLikeFile || FileManager.default.fileExists(atPath: text) ? text : nil
+    }
+}

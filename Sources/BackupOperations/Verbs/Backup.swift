@@ -1,0 +1,150 @@
+import BackupEngines
+import BackupModel
+import BackupPipeline
+import BackupStorage
+import Foundation
+import MongoArchive
+
+/// The work of a backup: the archive through the stages into the repository, checked, then published.
+struct Backup: Sendable {
+    let workspace: Workspace
+    let job: BackupModel.Job
+    let run: Run
+    let progress: RunProgress
+    let now: @Sendable () -> Date
+
+    /// What the catalog is to know of it.
+    struct Published: Sendable {
+        var snapshot: Snapshot
+        var namespaces: [SnapshotNamespace]
+    }
+
+    func perform() throws -> Published {
+        let location = try SnapshotLocation(job: job.name, run: run.id)
+        let repository = try workspace.repository(job.repository)
+        let text = try workspace.secrets().resolve(job.source.connection, of: job.name)
+        let uri = try MongoURI(text)
+        let scope = effectiveScope(uri)
+        let incoming = try repository.createIncoming(for: run.id)
+        do {
+            let dump = try dump(uri: text, scope: scope, into: incoming)
+            let manifest = SnapshotManifest(
+                location: location, repositoryId: repository.repositoryId, startedAt: run.startedAt ?? now(),
+                finishedAt: now(), engine: dump.engine, server: SnapshotManifest.Server(dump.report.server),
+                consistency: dump.report.consistency, source: source(uri, scope), content: dump.content,
+                warnings: progress.current.warnings)
+            progress.enter(.checking)
+            let published = try repository.publish(incoming, manifest) { stored in
+                try check(stored, manifest)
+                try progress.commit()
+            }
+            return Published(
+                snapshot: manifest.snapshot(
+                    at: location, repository: job.repository, createdAt: run.startedAt,
+                    manifestSHA256: published.manifestSHA256),
+                namespaces: manifest.catalogNamespaces)
+        } catch {
+            try? incoming.discard()
+            throw error
+        }
+    }
+
+    /// A database in the URI's path is the one to back up, as mongodump has it. `admin` stands there for logging in:
+    /// it does not narrow anything.
+    private func effectiveScope(_ uri: MongoURI) -> DumpScope {
+        guard job.source.scope == .deployment, let database = uri.database, !database.isEmpty, database != "admin"
+        else { return job.source.scope }
+        return .database(database)
+    }
+
+    private struct Dump {
+        var report: DumpReport
+        var engine: EngineIdentity
+        var content: SnapshotContent
+    }
+
+    private func dump(uri: String, scope: DumpScope, into incoming: any IncomingFile) throws -> Dump {
+        let digest = DigestStage(into: incoming)
+        let gzip = try GzipStage(into: digest)
+        defer { gzip.abandon() }
+        let index = IndexStage(
+            into: CountingStage(into: gzip) { [progress] _ in
+                try progress.cancellation.check()
+                progress.stored(bytes: Int64(clamping: incoming.writtenBytes))
+            })
+        let engine = workspace.engine(job.engine)
+        let request = DumpRequest(
+            uri: uri, scope: scope, selection: job.source.selection, withUsers: job.source.withUsers,
+            allowEmpty: job.policy.allowEmpty)
+        progress.note("dumping \(scope) with engine \(engine.identity.name) \(engine.identity.version)")
+        let report: DumpReport
+        do {
+            report = try engine.dump(request, into: index, monitor: progress)
+            try index.finish()
+        } catch let error as ArchiveError {
+            throw BackupError(.archiveDamaged, "cannot trust the archive that the engine made: \(error)")
+        }
+        for warning in report.warnings { progress.warning(warning) }
+        try requireContent(index.index, scope: scope)
+        try requireAgreement(report, index.index)
+        return Dump(
+            report: report, engine: engine.identity,
+            content: SnapshotContent(
+                index: index.index, members: gzip.members, storedBytes: digest.count, sha256: digest.hexDigest))
+    }
+
+    /// A dump in which nothing of the user's is, is a failure: that is what a wrong database name looks like.
+    private func requireContent(_ index: ArchiveIndex, scope: DumpScope) throws {
+        guard !job.policy.allowEmpty, !index.collections.contains(where: { !$0.holdsUsers }) else { return }
+        throw BackupError(
+            .emptySource, "cannot back up \(scope): nothing in it is selected by the job",
+            hint: "check --database, --include and --exclude, or give --allow-empty if this is meant.")
+    }
+
+    /// What the engine says it dumped must be what passed.
+    private func requireAgreement(_ report: DumpReport, _ index: ArchiveIndex) throws {
+        var passed = Dictionary(index.namespaces.map { ($0.namespace, $0.documents) }) { first, _ in first }
+        for dumped in report.namespaces {
+            let documents = passed.removeValue(forKey: dumped.namespace)
+            guard documents != dumped.documents else { continue }
+            throw BackupError(
+                .archiveDamaged,
+                "cannot trust the archive: the engine reports \(dumped.documents) documents of '\(dumped.namespace)', "
+                    + "and \(documents ?? 0) passed")
+        }
+        guard let extra = passed.keys.min() else { return }
+        throw BackupError(
+            .archiveDamaged, "cannot trust the archive: '\(extra)' passed, and the engine does not report it")
+    }
+
+    /// Reads back what lies in the repository, from first to last byte: a snapshot is not published on trust.
+    private func check(_ stored: any StoredFile, _ manifest: SnapshotManifest) throws {
+        try SnapshotChecker.require(stored, manifest) { [progress] count in
+            try progress.cancellation.check()
+            progress.checked(bytes: Int64(count))
+        }
+    }
+
+    private func source(_ uri: MongoURI, _ scope: DumpScope) -> SnapshotManifest.Source {
+        var collection: String?
+        if case .collection(let namespace) = scope { collection = namespace.collection }
+        return SnapshotManifest.Source(
+            hosts: uri.hosts, database: scope.database, collection: collection,
+            include: job.source.selection.include.map(\.text), exclude: job.source.selection.exclude.map(\.text),
+            withUsers: job.source.withUsers)
+    }
+}
+
+extension SnapshotManifest.Server {
+    init(_ server: ServerDescription) {
+        self.init(
+            version: server.version, featureCompatibilityVersion: server.fcv, topology: server.topology.rawValue,
+            replicaSet: server.replicaSet)
+    }
+}
+
+extension ArchiveCollection {
+    var holdsUsers: Bool {
+        ArchivedNamespace(namespace: namespace, type: kind?.rawValue ?? "", documents: 0).holdsUsers
+    }
+}

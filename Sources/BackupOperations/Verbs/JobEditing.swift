@@ -1,0 +1,93 @@
+import BackupCatalog
+package import BackupModel
+package import Foundation
+
+/// Makes, changes and deletes jobs, together with the secrets that belong to them.
+package struct JobEditing {
+    private let workspace: Workspace
+
+    package init(workspace: Workspace) {
+        self.workspace = workspace
+    }
+
+    package func create(
+        name: JobName, connection: GivenConnection, source: JobSource, engine: EngineChoice, policy: RunPolicy,
+        now: Date
+    ) throws -> BackupModel.Job {
+        // Alone, so that of two that create the same job the loser does not touch the winner's secret.
+        try workspace.state.alone {
+            guard try !workspace.catalog.jobs().contains(where: { $0.name == name }) else {
+                throw BackupError(
+                    .jobExists, "cannot create job '\(name)': there is a job of that name",
+                    hint: "use another name, or 'backupctl job edit \(name)'.")
+            }
+            return try keepingSecret(of: name) {
+                var source = source
+                source.connection = try workspace.secrets().keep(connection, for: name)
+                let job = BackupModel.Job(
+                    name: name, source: source, engine: engine, repository: Workspace.defaultRepository,
+                    policy: policy, createdAt: now, updatedAt: now)
+                try workspace.catalog.insert(job, workspace.act(now))
+                return job
+            }
+        }
+    }
+
+    package func edit(
+        name: JobName, connection: GivenConnection?, now: Date, change: (inout BackupModel.Job) throws -> Void
+    ) throws -> BackupModel.Job {
+        try workspace.state.alone {
+            let before = try workspace.catalog.job(named: name)
+            var job = before
+            try change(&job)
+            job = try keepingSecret(of: name) {
+                if let connection { job.source.connection = try workspace.secrets().keep(connection, for: name) }
+                job.updatedAt = now
+                try workspace.catalog.update(job, workspace.act(now))
+                return job
+            }
+            if before.source.connection.isStored, !job.source.connection.isStored {
+                try workspace.secrets().forget(name)
+            }
+            return job
+        }
+    }
+
+    /// A change that fails leaves the secret as it was.
+    private func keepingSecret(of name: JobName, _ body: () throws -> BackupModel.Job) throws -> BackupModel.Job {
+        let before = workspace.secrets().kept(for: name)
+        do {
+            return try body()
+        } catch {
+            try? workspace.secrets().putBack(before, for: name)
+            throw error
+        }
+    }
+
+    package func setPaused(_ paused: Bool, name: JobName, now: Date) throws -> BackupModel.Job {
+        try workspace.catalog.setPaused(paused, job: name, workspace.act(now))
+    }
+
+    /// Deletes the job; with its snapshots only when told so. Gives the number of snapshots deleted.
+    package func delete(name: JobName, withSnapshots: Bool, now: Date) throws -> Int {
+        let job = try workspace.catalog.job(named: name)
+        var deleted = 0
+        if withSnapshots {
+            let repository = try workspace.repository(job.repository)
+            for snapshot in try workspace.catalog.snapshots(job: name.text) {
+                try DeleteSnapshot(workspace: workspace, repository: repository).delete(
+                    snapshot, reason: "its job was deleted with its snapshots", now: now)
+                deleted += 1
+            }
+        }
+        try workspace.catalog.deleteJob(named: name, workspace.act(now))
+        try workspace.secrets().forget(name)
+        return deleted
+    }
+}
+
+extension ConnectionReference {
+    var isStored: Bool {
+        if case .stored = self { true } else { false }
+    }
+}

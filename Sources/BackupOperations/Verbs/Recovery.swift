@@ -1,0 +1,164 @@
+import BackupCatalog
+import BackupModel
+import BackupPipeline
+import BackupStorage
+import Foundation
+
+/// Brings catalog and repository in line after whatever died: runs whose owner is gone end as what they were, what they
+/// left unfinished is swept, deletions that were begun are finished, snapshots that the catalog has not heard of are
+/// entered. Every step can be killed and repeated.
+struct Recovery {
+    let workspace: Workspace
+
+    /// Does what can be done, and gives what could not be done in words: it must not keep a run from its own work.
+    func recover(now: Date) -> [String] {
+        var troubles: [String] = []
+        func attempt(_ what: String, _ body: () throws -> Void) {
+            do { try body() } catch { troubles.append("cannot \(what): \(BackupError(error).message)") }
+        }
+        attempt("settle runs whose process is gone") { try settleRuns(now: now) }
+        // A repository that is not there is for those to report who need it.
+        guard let repository = try? workspace.repository(Workspace.defaultRepository) else { return troubles }
+        attempt("sweep what unfinished runs left") { try sweep(repository) }
+        attempt("finish deletions") { try finishDeletions(in: repository, now: now) }
+        attempt("enter snapshots that are not listed") { try enterUnlisted(of: repository, now: now) }
+        return troubles
+    }
+
+    private func sweep(_ repository: DirectoryRepository) throws {
+        let active = Set(try workspace.catalog.activeRuns().map(\.id))
+        _ = try repository.sweepIncoming { active.contains($0) }
+    }
+
+    private func finishDeletions(in repository: DirectoryRepository, now: Date) throws {
+        for snapshot in try workspace.catalog.snapshots(job: nil) where snapshot.state == .deleting {
+            try DeleteSnapshot(workspace: workspace, repository: repository).delete(
+                snapshot, reason: "begun before", now: now)
+        }
+    }
+
+    /// Those of runs that could not tell the catalog, and all there are when the catalog has no history at all.
+    private func enterUnlisted(of repository: DirectoryRepository, now: Date) throws {
+        let recent = try workspace.catalog.runs(limit: 50)
+        let candidates =
+            recent.isEmpty
+            ? try repository.snapshots().filter(\.hasManifest).map(\.location)
+            : recent.filter { $0.error?.code == .snapshotUnlisted }.compactMap { run in
+                run.job.flatMap { try? JobName($0) }.flatMap { try? SnapshotLocation(job: $0, run: run.id) }
+            }
+        guard !candidates.isEmpty else { return }
+        let known = Set(try workspace.catalog.snapshots(job: nil).map(\.id))
+        for location in candidates where !known.contains(location.id) {
+            try adopt(location, in: repository, now: now)
+        }
+    }
+
+    /// Ends the runs whose owner is gone.
+    func settleRuns(now: Date) throws {
+        for run in try workspace.catalog.activeRuns() where run.owner?.isAlive == false {
+            try settle(run, now: now)
+        }
+    }
+
+    private func settle(_ run: Run, now: Date) throws {
+        if run.kind == .backup, let job = run.job.flatMap({ try? JobName($0) }),
+            let location = try? SnapshotLocation(job: job, run: run.id),
+            let repository = try? workspace.repository(Workspace.defaultRepository),
+            let found = stored(location, in: repository)
+        {
+            var finished = run
+            finished.succeed(with: found.snapshot(createdAt: run.startedAt), at: found.read.manifest.finishedAt)
+            finished.warnings = found.read.manifest.warnings
+            try workspace.catalog.publish(
+                found.snapshot(createdAt: run.startedAt), namespaces: found.read.manifest.catalogNamespaces,
+                run: finished, workspace.act(now))
+            return
+        }
+        let reason = BackupError(
+            .interrupted, "interrupted: process \(run.owner?.processID ?? 0), which owned the run, is gone")
+        try workspace.catalog.markInterrupted(run, reason: reason, workspace.act(now))
+    }
+
+    private func adopt(_ location: SnapshotLocation, in repository: DirectoryRepository, now: Date) throws {
+        guard let found = stored(location, in: repository) else { return }
+        var run = Run(
+            id: location.run, kind: .backup, job: location.job.text, trigger: .manual,
+            queuedAt: found.read.manifest.startedAt)
+        run.startedAt = found.read.manifest.startedAt
+        run.succeed(with: found.snapshot(createdAt: nil), at: found.read.manifest.finishedAt)
+        run.warnings = found.read.manifest.warnings
+        try workspace.catalog.adopt(
+            found.snapshot(createdAt: nil), namespaces: found.read.manifest.catalogNamespaces, run: run,
+            workspace.act(now))
+    }
+
+    /// A snapshot that was complete: it has a manifest, before which the file was read back, and the file is still there
+    /// in its length.
+    private func stored(_ location: SnapshotLocation, in repository: DirectoryRepository) -> StoredSnapshot? {
+        guard let read = try? repository.manifest(of: location), let archive = try? repository.openArchive(location),
+            archive.size == UInt64(clamping: read.manifest.storedBytes)
+        else { return nil }
+        return StoredSnapshot(location: location, read: read)
+    }
+}
+
+private struct StoredSnapshot {
+    var location: SnapshotLocation
+    var read: ReadManifest
+
+    func snapshot(createdAt: Date?) -> Snapshot {
+        read.manifest.snapshot(
+            at: location, repository: Workspace.defaultRepository, createdAt: createdAt, manifestSHA256: read.sha256)
+    }
+}
+
+extension SnapshotManifest {
+    /// The catalog's row for this snapshot, which was read back and checked before its manifest was written.
+    /// Manifests have times to the second; the run's own start, where it is known, keeps snapshots in their order.
+    func snapshot(
+        at location: SnapshotLocation, repository: String, createdAt: Date?, manifestSHA256: String
+    ) -> Snapshot {
+        Snapshot(
+            id: snapshotId, job: job.text, run: run, repository: repository, createdAt: createdAt ?? startedAt,
+            state: .good,
+            engine: engine, serverVersion: server.version, consistency: consistency, file: location.archivePath,
+            storedBytes: storedBytes, uncompressedBytes: uncompressedBytes, sha256: sha256,
+            manifestSHA256: manifestSHA256, documents: documents, namespaceCount: namespaces.count,
+            verifiedAt: finishedAt)
+    }
+
+    var catalogNamespaces: [SnapshotNamespace] {
+        namespaces.map {
+            SnapshotNamespace(
+                namespace: $0.namespace, type: $0.type, documents: $0.documents, bytes: $0.bytes, crc64: $0.crc64,
+                indexes: $0.indexes)
+        }
+    }
+}
+
+extension Run {
+    mutating func succeed(with snapshot: Snapshot, at time: Date) {
+        state = .succeeded
+        finishedAt = time
+        self.snapshot = snapshot.id
+        engine = snapshot.engine
+        counters.documents = snapshot.documents
+        counters.namespaces = Int64(snapshot.namespaceCount)
+        counters.uncompressedBytes = snapshot.uncompressedBytes
+        counters.storedBytes = snapshot.storedBytes
+    }
+
+    /// Ends a run that did not make it. How the work ended says the state: cancelled, or failed.
+    mutating func fail(with error: BackupError, at time: Date) {
+        state = error.code == .cancelled ? .cancelled : .failed
+        finishedAt = time
+        self.error = error
+    }
+}
+
+extension BackupError {
+    /// Any error as one of ours. Only errors of ours were written for people; others are shown as they are.
+    init(_ error: any Error) {
+        self = (error as? BackupError) ?? BackupError(.failed, "cannot go on: \(error)")
+    }
+}

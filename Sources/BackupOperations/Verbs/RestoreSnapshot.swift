@@ -1,0 +1,112 @@
+import BackupCatalog
+import BackupEngines
+package import BackupModel
+import BackupPipeline
+package import Foundation
+import MongoArchive
+
+/// Restores a snapshot or an archive file: plan, check of all that will be read, and only then the first write.
+package struct RestoreSnapshot {
+    private let workspace: Workspace
+    private let cancellation: Cancellation
+    private let now: @Sendable () -> Date
+
+    package init(
+        workspace: Workspace, cancellation: Cancellation, now: @escaping @Sendable () -> Date = { Date.now }
+    ) {
+        self.workspace = workspace
+        self.cancellation = cancellation
+        self.now = now
+    }
+
+    /// Gives the result whatever way it ended. Throws only what is wrong with the request itself, and when the catalog
+    /// cannot be written. `confirm` sees the plan before anything is dropped, and may throw.
+    package func run(
+        _ request: RestoreRequested, watch: (RunProgress) -> Void, confirm: (RestorePlan) throws -> Void
+    ) throws -> RestoreResult {
+        let uri = try workspace.secrets().resolve(request.target)
+        let troubles = Recovery(workspace: workspace).recover(now: now())
+        var run = request.isDryRun ? nil : try begin(request)
+        let log = run.map { workspace.openLog(of: $0.id, now: now) }
+        let progress = RunProgress(cancellation: cancellation, log: log)
+        watch(progress)
+        var result = RestoreResult(
+            source: request.source, state: "planned", run: run?.id, engine: workspace.engine(request.engine).identity,
+            target: try MongoURI(uri).redacted, existing: request.choice.existing, isDryRun: request.isDryRun)
+        result.warnings = troubles
+        log?.write("restore of '\(request.source)' into \(result.target) by \(workspace.actor)")
+        do {
+            let restore = Restore(workspace: workspace, request: request, uri: uri, progress: progress)
+            let supervisor = Supervisor()
+            let beat: (ProgressState) -> Void = { [run] state in
+                if let run { workspace.heartbeat(run.id, state, cancellation, at: now()) }
+            }
+            let prepared = try supervisor.run(progress: progress, heartbeat: beat, work: { try restore.prepare() })
+            result.source = prepared.source.name
+            run?.snapshot = prepared.source.snapshot
+            result.take(prepared.plan)
+            try requireNoConflict(prepared.plan)
+            if !request.isDryRun {
+                try confirm(prepared.plan)
+                result.hasWritten = true
+                let report = try supervisor.run(
+                    progress: progress, heartbeat: beat, work: { try restore.perform(prepared) })
+                result.take(report)
+            }
+        } catch {
+            result.stop(with: BackupError(error), progress: progress.current)
+        }
+        if let run { try finish(run, result, progress: progress.current, log: log) }
+        return result
+    }
+
+    private func requireNoConflict(_ plan: RestorePlan) throws {
+        guard let first = plan.conflicts.first else { return }
+        let names = plan.conflicts.prefix(8).map { "'\($0.target.description.escapedForDisplay)'" }
+        let more = plan.conflicts.count > 8 ? " and \(plan.conflicts.count - 8) more" : ""
+        let reason = first.reason == "it exists" ? "in the way" : "'\(first.target)': \(first.reason ?? "in the way")"
+        throw BackupError(
+            .targetExists, "refusing to restore: \(names.joined(separator: ", "))\(more): \(reason)",
+            hint: "rename with --ns-from and --ns-to, or choose --existing merge or --existing drop.")
+    }
+
+    private func begin(_ request: RestoreRequested) throws -> Run {
+        var generator = SystemRandomNumberGenerator()
+        let time = now()
+        let job =
+            SnapshotName.path(request.source) == nil
+            ? try workspace.findSnapshot(request.source).job : nil
+        var run = Run(
+            id: RunID(at: time, using: &generator), kind: .restore, job: job, trigger: .manual, queuedAt: time)
+        run.engine = workspace.engine(request.engine).identity
+        return try workspace.catalog.start(run, owner: ProcessIdentity.current(), workspace.act(time))
+    }
+
+    private func finish(_ run: Run, _ result: RestoreResult, progress: ProgressState, log: RunLog?) throws {
+        var run = run
+        run.finishedAt = now()
+        run.warnings = result.warnings
+        run.error = result.error
+        run.state = RunState(rawValue: result.state) ?? .failed
+        run.counters = progress.counters
+        run.counters.documents = result.restored
+        run.counters.failedDocuments = result.failed
+        run.counters.namespaces = Int64(result.namespaces.count)
+        for entry in result.namespaces {
+            for error in entry.errors { log?.write("'\(entry.plan.target)': \(error)") }
+        }
+        log?.write(run.error.map { "\(run.state.rawValue): \($0.message)" } ?? run.state.rawValue)
+        try workspace.catalog.finish(run, workspace.act(now()))
+    }
+}
+
+extension RestoreResult {
+    /// Ends a restore that stopped. What the target had acknowledged by then is said as far as it is known.
+    mutating func stop(with error: BackupError, progress: ProgressState) {
+        self.error = error
+        if !isDryRun { state = (error.code == .cancelled ? RunState.cancelled : .failed).rawValue }
+        for index in namespaces.indices {
+            namespaces[index].restored = progress.restored[namespaces[index].plan.target] ?? 0
+        }
+    }
+}

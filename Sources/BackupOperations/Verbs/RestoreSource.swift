@@ -1,0 +1,160 @@
+import BackupModel
+import BackupPipeline
+import BackupStorage
+import MongoArchive
+
+/// The archive that a restore reads: a snapshot with its manifest, or a file that anyone made.
+struct RestoreSource {
+    /// A snapshot's id, or a path.
+    let name: String
+    let job: String?
+    let snapshot: String?
+    let file: any StoredFile
+    let content: Content
+
+    enum Content {
+        case snapshot(SnapshotManifest, collections: [ArchiveCollection])
+        case file(ArchiveIndex)
+    }
+
+    static func open(_ text: String, workspace: Workspace, progress: RunProgress) throws -> RestoreSource {
+        if let path = SnapshotName.path(text) {
+            let file = try DiskFile(path: path)
+            let inspected = try InspectArchive(progress: progress).inspect(file, path: path)
+            return RestoreSource(name: path, job: nil, snapshot: nil, file: file, content: .file(inspected.index))
+        }
+        let found = try workspace.findSnapshot(text)
+        guard found.state == .good || found.state == .damaged else {
+            let path = try workspace.file(of: found)
+            throw BackupError(.snapshotMissing, "cannot read snapshot '\(found.id)': its file '\(path)' is missing")
+        }
+        let repository = try workspace.repository(found.repository)
+        let location = try SnapshotLocation(id: found.id)
+        let read = try repository.manifest(of: location)
+        guard read.sha256 == found.manifestSHA256 else {
+            throw BackupError(
+                .snapshotDamaged,
+                "cannot trust snapshot '\(found.id)': its manifest is not the one that the catalog knows")
+        }
+        let file = try repository.openArchive(location)
+        let collections = try Self.collections(file, read.manifest)
+        return RestoreSource(
+            name: found.id, job: found.job, snapshot: found.id, file: file,
+            content: .snapshot(read.manifest, collections: collections))
+    }
+
+    /// The prelude: how each collection is made again.
+    private static func collections(
+        _ file: any StoredFile, _ manifest: SnapshotManifest
+    ) throws -> [ArchiveCollection] {
+        let stage = IndexStage(options: ArchiveReaderOptions { _ in false })
+        do {
+            if let piece = manifest.prelude.piece {
+                try StoredRangesSource(file, [piece]).copy(to: stage)
+            } else {
+                try PlainOrGzipSource.detect(file.source(), name: file.name).archive.copy(to: stage)
+            }
+            try stage.finish()
+        } catch {
+            throw BackupError(reading: file.name, error, damaged: .snapshotDamaged)
+        }
+        return stage.index.collections
+    }
+}
+
+extension RestoreSource {
+    /// Every namespace, as a plan needs to know it.
+    func namespaces() throws -> [ArchivedNamespace] {
+        switch content {
+        case .file(let index):
+            return try archived(index.collections) { namespace in
+                index.namespaces.first { $0.namespace == namespace }.map { ($0.kind.rawValue, $0.documents) }
+            }
+        case .snapshot(let manifest, let collections):
+            return try archived(collections) { namespace in
+                manifest.namespaces.first { $0.namespace == namespace }.map { ($0.type, $0.documents) }
+            }
+        }
+    }
+
+    private func archived(
+        _ collections: [ArchiveCollection], counts: (Namespace) -> (type: String, documents: Int64)?
+    ) throws -> [ArchivedNamespace] {
+        try collections.map { collection in
+            guard let count = counts(collection.namespace) else {
+                throw BackupError(
+                    .snapshotDamaged, "cannot read '\(name)': '\(collection.namespace)' is in its prelude only")
+            }
+            let options = count.type == "view" ? try collection.metadata()?.options : nil
+            return ArchivedNamespace(
+                namespace: collection.namespace, type: count.type, documents: count.documents,
+                definition: try options.map(ExtendedJSON.canonical))
+        }
+    }
+
+    /// More namespaces may be open at once than an archive announces; the built-in engine does not mind.
+    var concurrentCollections: Int32? {
+        guard case .file(let index) = content else { return nil }
+        return Int32(clamping: max(index.maximumOpen, Int(index.header.concurrentCollections ?? 1), 1))
+    }
+
+    /// The uncompressed archive, or of a snapshot no more than its prelude and the ranges of these namespaces.
+    func open(_ selected: Set<Namespace>) throws -> any ByteSource {
+        if case .snapshot(let manifest, _) = content, let pieces = pieces(of: selected, manifest) {
+            return try StoredRangesSource(file, pieces)
+        }
+        return try PlainOrGzipSource.detect(file.source(), name: name).archive
+    }
+
+    /// The parts of the file to read; nil when it is all of it, or the manifest does not say.
+    private func pieces(of selected: Set<Namespace>, _ manifest: SnapshotManifest) -> [StoredRangesSource.Piece]? {
+        let wanted = manifest.namespaces.filter { selected.contains($0.namespace) }
+        guard wanted.count < manifest.namespaces.count, let prelude = manifest.prelude.piece else { return nil }
+        var pieces = [prelude]
+        for entry in wanted {
+            guard let ranges = entry.ranges else { return nil }
+            for range in ranges {
+                guard let piece = range.piece else { return nil }
+                pieces.append(piece)
+            }
+        }
+        return pieces.sorted { $0.offset < $1.offset }
+    }
+
+    /// Proves all that a restore of these namespaces will read. A file was walked when it was opened.
+    func check(_ selected: Set<Namespace>, progress: RunProgress) throws {
+        guard case .snapshot(let manifest, _) = content else { return }
+        progress.enter(.checking)
+        let passed: (Int) throws -> Void = { count in
+            try progress.cancellation.check()
+            progress.checked(bytes: Int64(count))
+        }
+        guard pieces(of: selected, manifest) != nil else {
+            return try SnapshotChecker.require(file, manifest, check: passed)
+        }
+        guard file.size == UInt64(clamping: manifest.storedBytes) else {
+            throw damaged("its file has \(file.size) bytes, not \(manifest.storedBytes)")
+        }
+        let stage = IndexStage(options: ArchiveReaderOptions { selected.contains($0) })
+        do {
+            try open(selected).copy(to: CountingStage(into: stage, passed: passed))
+            try stage.finish()
+        } catch {
+            throw BackupError(reading: file.name, error, damaged: .snapshotDamaged)
+        }
+        try compare(stage.index, manifest, selected)
+    }
+
+    private func compare(_ index: ArchiveIndex, _ manifest: SnapshotManifest, _ selected: Set<Namespace>) throws {
+        for expected in manifest.namespaces where selected.contains(expected.namespace) {
+            let found = index.namespaces.first { $0.namespace == expected.namespace }
+            guard let found, found.documents == expected.documents, found.crc64 == expected.crc64,
+                found.bytes == expected.bytes
+            else { throw damaged("'\(expected.namespace)' is not what the manifest says") }
+        }
+    }
+
+    private func damaged(_ reason: String) -> BackupError {
+        BackupError(.snapshotDamaged, "cannot trust snapshot '\(name)': it is damaged: \(reason)")
+    }
+}

@@ -1,0 +1,114 @@
+import BackupModel
+package import BackupPipeline
+import MongoArchive
+
+/// Reads a stored archive back, from its first byte to its last, and compares it with its manifest.
+package enum SnapshotChecker {
+    /// All that is wrong, in words; empty when the file is what the manifest says. Throws only what `check` throws and
+    /// what keeps the file from being read at all. `check` is called often, for progress and to cancel: it gets the
+    /// number of uncompressed bytes that were read since its last call.
+    package static func problems(
+        of file: any StoredFile, _ manifest: SnapshotManifest, check: (Int) throws -> Void = { _ in }
+    ) throws -> [String] {
+        guard file.size == UInt64(clamping: manifest.storedBytes) else {
+            return ["the file has \(file.size) bytes, not \(manifest.storedBytes)"]
+        }
+        let stored = DigestSource(file.source())
+        var problems: [String] = []
+        let index = IndexStage()
+        do {
+            try read(stored, limit: UInt64(clamping: manifest.uncompressedBytes), into: index, check: check)
+            problems += compare(index.index, manifest)
+        } catch let error as GzipError {
+            problems.append("\(error)")
+        } catch let error as ArchiveError {
+            problems.append("archive: \(error)")
+        }
+        // What the damage hid is part of the digest, too.
+        try drain(stored, check: check)
+        if stored.hexDigest != manifest.sha256 { problems.insert("the file's SHA-256 does not match", at: 0) }
+        return problems
+    }
+
+    /// The same as an error, for those who need the file to be good.
+    package static func require(
+        _ file: any StoredFile, _ manifest: SnapshotManifest, check: (Int) throws -> Void = { _ in }
+    ) throws {
+        let problems = try problems(of: file, manifest, check: check)
+        guard let first = problems.first else { return }
+        let more = problems.count > 1 ? " (and \(problems.count - 1) more)" : ""
+        throw BackupError(
+            .snapshotDamaged, "cannot trust snapshot '\(manifest.snapshotId)': it is damaged: \(first)\(more)")
+    }
+
+    private static func read(
+        _ stored: DigestSource, limit: UInt64, into index: IndexStage, check: (Int) throws -> Void
+    ) throws {
+        let source = try GunzipSource(stored, limit: limit)
+        // The digest is read on after this: no thread of the source may be using it then.
+        defer { source.abandon() }
+        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 16)
+        defer { buffer.deallocate() }
+        while true {
+            let count = try source.read(into: buffer)
+            guard count > 0 else { break }
+            try check(count)
+            try index.write(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
+        }
+        try index.finish()
+    }
+
+    private static func drain(_ source: DigestSource, check: (Int) throws -> Void) throws {
+        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 16)
+        defer { buffer.deallocate() }
+        while try source.read(into: buffer) > 0 { try check(0) }
+    }
+
+    private static func compare(_ index: ArchiveIndex, _ manifest: SnapshotManifest) -> [String] {
+        var problems: [String] = []
+        if UInt64(clamping: manifest.uncompressedBytes) != index.length {
+            problems.append("the archive has \(index.length) bytes uncompressed, not \(manifest.uncompressedBytes)")
+        }
+        if manifest.prelude.length != index.preludeLength {
+            problems.append("the prelude has \(index.preludeLength) bytes, not \(manifest.prelude.length)")
+        }
+        var found: [Namespace: NamespaceIndex] = [:]
+        for entry in index.namespaces { found[entry.namespace] = entry }
+        for expected in manifest.namespaces {
+            let name = expected.namespace.description.escapedForDisplay
+            guard let entry = found.removeValue(forKey: expected.namespace) else {
+                problems.append("namespace '\(name)' is not in the archive")
+                continue
+            }
+            problems += compare(entry, expected).map { "namespace '\(name)' \($0)" }
+        }
+        for name in found.keys.sorted() {
+            problems.append("namespace '\(name.description.escapedForDisplay)' is not in the manifest")
+        }
+        return problems
+    }
+
+    private static func compare(_ found: NamespaceIndex, _ expected: SnapshotManifest.NamespaceEntry) -> [String] {
+        var problems: [String] = []
+        if found.documents != expected.documents {
+            problems.append("has \(found.documents) documents, not \(expected.documents)")
+        }
+        if found.bytes != expected.bytes { problems.append("has \(found.bytes) bytes, not \(expected.bytes)") }
+        if found.crc64 != expected.crc64 {
+            problems.append("has the checksum \(found.crc64.hexadecimal), not \(expected.crc64.hexadecimal)")
+        }
+        if found.kind.rawValue != expected.type {
+            problems.append("is of type '\(found.kind.rawValue)', not '\(expected.type.escapedForDisplay)'")
+        }
+        if found.indexes != expected.indexes {
+            problems.append("has \(found.indexes) indexes, not \(expected.indexes)")
+        }
+        if found.dataNamespace != expected.dataNamespace {
+            problems.append("lies in '\(found.dataNamespace.description.escapedForDisplay)'")
+        }
+        if let ranges = expected.ranges, ranges.map({ $0.offset..<($0.offset + $0.length) }) != found.ranges {
+            problems.append("does not lie where the manifest says")
+        }
+        return problems
+    }
+}

@@ -1,0 +1,12 @@
+#ifndef BACKUPCTL_CSYSTEM_H
+#define BACKUPCTL_CSYSTEM_H
+
+// Linux calls that Swift's Glibc module does not show.
+
+// Renames and fails with EEXIST where the new name is taken; 0, or -1 with errno.
+int csystem_rename_new(int old_directory, const char *old_name, int new_directory, const char *new_name);
+
+// Starts writing dirty pages of the range to the disk without waiting; 0, or -1 with errno. No promise of durability.
+int csystem_start_writing(int descriptor, long long offset, long long length);
+
+#endif

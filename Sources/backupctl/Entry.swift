@@ -1,0 +1,8 @@
+import BackupCommands
+
+@main
+struct Entry {
+    static func main() {
+        CommandLineEntry.run()
+    }
+}

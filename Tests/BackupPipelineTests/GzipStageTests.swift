@@ -1,0 +1,106 @@
+import BackupPipeline
+import Testing
+
+@Suite struct GzipStageTests {
+    @Test(arguments: [0, 1, 4095, 4096, 4097, 8192, 100_000])
+    func whatWasWrittenComesBack(count: Int) throws {
+        let data = sample(count)
+        let stored = try gzipped(data, memberSize: 4096)
+        #expect(try gunzipped(stored) == data)
+    }
+
+    @Test func gzipAndPythonReadTheFile() throws {
+        for count in [0, 1, 3_500_000] {
+            let data = sample(count)
+            let stored = try gzipped(data)
+            #expect(try run("gzip", ["-t"], input: stored).status == 0)
+            #expect(try run("gzip", ["-dc"], input: stored).output == data)
+            let script = "import gzip,sys; sys.stdout.buffer.write(gzip.decompress(sys.stdin.buffer.read()))"
+            let python = try run("python3", ["-c", script], input: stored)
+            #expect(python.status == 0)
+            #expect(python.output == data)
+        }
+    }
+
+    @Test func theFileDependsOnNothingButTheData() throws {
+        let data = sample(300_000)
+        let expected = try gzipped(data, memberSize: 10_000, workers: 1)
+        for seed in 0..<10 {
+            var generator = SeededGenerator(seed: UInt64(seed))
+            let sink = CollectingSink()
+            let stage = try GzipStage(into: sink, workers: 1 + seed % 4, memberSize: 10_000)
+            var rest = data[...]
+            while !rest.isEmpty {
+                let piece = rest.prefix(Int.random(in: 1...30_000, using: &generator))
+                try stage.write(Array(piece))
+                rest = rest.dropFirst(piece.count)
+            }
+            try stage.finish()
+            #expect(sink.bytes == expected)
+            #expect(sink.isFinished)
+        }
+    }
+
+    @Test func anEmptyStreamIsOneEmptyMember() throws {
+        let stored = try gzipped([])
+        #expect(stored.prefix(4) == [0x1F, 0x8B, 8, 4])
+        #expect(stored.suffix(8) == [0, 0, 0, 0, 0, 0, 0, 0])
+        #expect(try gunzipped(stored) == [])
+    }
+
+    @Test func theTableSaysWhereTheMembersLie() throws {
+        let data = sample(25_000)
+        let sink = CollectingSink()
+        let stage = try GzipStage(into: sink, workers: 3, memberSize: 1000)
+        try stage.write(data)
+        try stage.finish()
+        let members = stage.members
+        #expect(members.starts.count == 25)
+        #expect(members.uncompressedBytes == 25_000 && stage.uncompressedBytes == 25_000)
+        #expect(members.storedBytes == UInt64(sink.bytes.count) && stage.storedBytes == members.storedBytes)
+        for (index, start) in members.starts.enumerated() {
+            let end = index + 1 < members.starts.count ? members.starts[index + 1].stored : members.storedBytes
+            let member = Array(sink.bytes[Int(start.stored)..<Int(end)])
+            #expect(start.uncompressed == UInt64(index * 1000))
+            #expect(try gunzipped(member) == Array(data[(index * 1000)..<(index * 1000 + 1000)]))
+            // Header, extra field with the length of the deflate data, that data, trailer: nothing else.
+            #expect(Array(member[..<16]) == [31, 139, 8, 4, 0, 0, 0, 0, 0, 255, 8, 0, 77, 90, 4, 0])
+            #expect(Array(member[16..<20]) == UInt32(member.count - 28).bytes)
+        }
+    }
+
+    @Test(arguments: [0, 1, 50_000, 200_000])
+    func aFailureOfTheReceiverComesOut(failingAfter: Int) throws {
+        let sink = CollectingSink(failingAfter: failingAfter)
+        let stage = try GzipStage(into: sink, workers: 2, memberSize: 10_000)
+        #expect(throws: TestFailure.self) {
+            for _ in 0..<100 { try stage.write(sample(10_000)) }
+            try stage.finish()
+        }
+        #expect(throws: (any Error).self) { try stage.finish() }
+        #expect(!sink.isFinished)
+    }
+
+    @Test func anAbandonedStageEndsAndTakesNothingMore() throws {
+        let sink = CollectingSink()
+        let stage = try GzipStage(into: sink, workers: 2, memberSize: 1000)
+        try stage.write(sample(50_500))
+        stage.abandon()
+        #expect(throws: (any Error).self) { try stage.write(sample(5000)) }
+        #expect(throws: (any Error).self) { try stage.finish() }
+        #expect(!sink.isFinished)
+    }
+
+    @Test func aDroppedStageEndsItsThreads() throws {
+        for count in [0, 1, 100_000] {
+            let sink = CollectingSink()
+            var stage: GzipStage? = try GzipStage(into: sink, workers: 4, memberSize: 1000)
+            try stage?.write(sample(count))
+            weak let dropped = stage
+            stage = nil
+            // Its end waits for the threads, so the sink is ours alone again.
+            #expect(dropped == nil)
+            #expect(!sink.isFinished)
+        }
+    }
+}
