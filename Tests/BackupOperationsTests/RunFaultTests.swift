@@ -78,6 +78,7 @@ import Testing
         let run = try site.run(engine)
         try site.execute(CatalogFault.end)
         #expect(run.state == .failed)
+        #expect(run.error?.code == .snapshotUnlisted)
         #expect(run.snapshot == nil)
         #expect(try site.workspace.catalog.snapshots(job: nil).map(\.id) == [earlier])
         #expect(try site.run(.base()).state == .succeeded)
