@@ -40,9 +40,8 @@ package enum CommandLineEntry {
             Report.error(BackupError(.failed, "cannot go on: \(error)"))
             return BackupError.Code.failed.exitStatus
         }
-        let text = Backupctl.message(for: error)
-        let reason =
-            text.prefix(1).lowercased() + text.dropFirst().trimmingCharacters(in: CharacterSet(charactersIn: ". \n"))
+        let text = Backupctl.message(for: error).trimmingCharacters(in: CharacterSet(charactersIn: ". \n"))
+        let reason = text.prefix(1).lowercased() + text.dropFirst()
         let first = reason.split(separator: "\n", omittingEmptySubsequences: true).first.map(String.init) ?? reason
         Report.error(
             BackupError(

@@ -59,11 +59,13 @@ enum RestoreView {
                 ? "nothing was changed: this is what a restore into \(result.target) would do"
                 : "nothing was changed: a restore into \(result.target) would be refused"
         }
-        let left = result.skipped.filter { $0.reason != "not selected" }.count
+        let left = result.skipped.filter { $0.reason != "not selected" }
+        let reasons = left.map(\.reason).reduce(into: [String]()) { if !$0.contains($1) { $0.append($1) } }
+        let leftOut = "\(Format.count(Int64(left.count), "namespace")) (\(reasons.joined(separator: ", ")))"
         return
             "\(result.state): \(Format.count(result.restored)) of \(Format.count(result.expected)) documents restored "
             + "into \(result.target)"
             + (result.failed > 0 ? ", \(Format.count(result.failed)) failed" : "")
-            + (left > 0 ? "; \(left) namespaces were left out" : "")
+            + (left.isEmpty ? "" : "; left out: \(leftOut)")
     }
 }

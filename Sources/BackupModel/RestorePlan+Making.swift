@@ -147,8 +147,8 @@ extension RestorePlan {
         guard let there = try live(target) else { return entry }
         entry.live = there.documents
         switch existing {
-        case .fail: (entry.action, entry.reason) = (.conflict, "it exists")
-        case .drop: entry.action = target.collection == "system.js" ? .merge : .drop
+        case .fail: (entry.action, entry.reason) = (.conflict, "exists on the target")
+        case .drop: entry.action = .drop
         case .merge:
             entry.reason = reasonAgainstMerge(source, there)
             entry.action = entry.reason == nil ? .merge : .conflict

@@ -44,6 +44,14 @@ import Testing
         #expect(plan.conflicts.count == (action == .conflict ? 1 : 0))
     }
 
+    /// The server refuses to drop it, an engine empties it instead: either way what was there does not stay.
+    @Test func theServersFunctionsAreDroppedToo() throws {
+        let plan = try RestorePlan.make(
+            archive: [Self.archived("shop.system.js", 1)], choice: RestoreChoice(existing: .drop)
+        ) { _ in LiveNamespace(type: "collection", documents: 1) }
+        #expect(plan.entries.map(\.action) == [.drop])
+    }
+
     @Test(arguments: [
         ("shop.orders", LiveNamespace(type: "view", documents: 0)),
         ("shop.big", LiveNamespace(type: "view", documents: 0, definition: "v2")),

@@ -29,7 +29,7 @@ struct JobCreate: ParsableCommand {
         try job.apply(to: &source, &policy)
         let created = try JobEditing(workspace: options.openWorkspace()).create(
             name: name, connection: given, source: source, engine: job.engine ?? .auto, policy: policy, now: .now)
-        try options.output.render(JobView.json(created), text: "created job '\(name)': \(JobView.summary(created))")
+        try options.output.confirm(JobView.json(created), text: "created job '\(name)': \(JobView.summary(created))")
         warnAboutPassword(given, created)
     }
 

@@ -32,7 +32,7 @@ struct JobDelete: ParsableCommand {
             withSnapshots
             ? "deleted job '\(job.name)' and \(deleted) of its snapshots"
             : "deleted job '\(job.name)'; its \(count) snapshots stay and can be restored"
-        try options.output.render(
+        try options.output.confirm(
             .object(["deleted": .string(job.name.text), "deletedSnapshots": JSONValue(deleted)]), text: text)
     }
 }

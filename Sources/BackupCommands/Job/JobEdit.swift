@@ -45,6 +45,6 @@ struct JobEdit: ParsableCommand {
             if let engine = job.engine { $0.engine = engine }
             try job.apply(to: &$0.source, &$0.policy)
         }
-        try options.output.render(JobView.json(edited), text: "changed job '\(name)': \(JobView.summary(edited))")
+        try options.output.confirm(JobView.json(edited), text: "changed job '\(name)': \(JobView.summary(edited))")
     }
 }

@@ -14,7 +14,7 @@ struct JobPause: ParsableCommand {
 
     func run() throws {
         let job = try JobEditing(workspace: options.openWorkspace()).setPaused(true, name: JobName(name), now: .now)
-        try options.output.render(JobView.json(job), text: "paused job '\(job.name)'")
+        try options.output.confirm(JobView.json(job), text: "paused job '\(job.name)'")
     }
 }
 
@@ -28,6 +28,6 @@ struct JobResume: ParsableCommand {
 
     func run() throws {
         let job = try JobEditing(workspace: options.openWorkspace()).setPaused(false, name: JobName(name), now: .now)
-        try options.output.render(JobView.json(job), text: "resumed job '\(job.name)'")
+        try options.output.confirm(JobView.json(job), text: "resumed job '\(job.name)'")
     }
 }

@@ -27,6 +27,11 @@ enum Format {
         return number < 0 ? "-" + result : result
     }
 
+    /// `1 document`, `1,234 documents`
+    static func count(_ number: Int64, _ noun: String) -> String {
+        "\(count(number)) \(noun)\(number == 1 ? "" : "s")"
+    }
+
     /// `2026-01-14 03:00:00 CET`: the local time of this machine, with its zone.
     static func time(_ time: Date?) -> String {
         guard let time else { return "-" }

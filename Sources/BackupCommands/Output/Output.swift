@@ -1,5 +1,5 @@
 import BackupModel
-import Foundation
+import Glibc
 
 /// Renders results: the only place that decides between tables for people and JSON for scripts.
 struct Output {
@@ -12,13 +12,23 @@ struct Output {
         try write(json ? value().encoded() : text())
     }
 
+    /// Says that something was done: nothing for people with `--quiet`.
+    func confirm(_ value: @autoclosure () -> JSONValue, text: @autoclosure () -> String) throws {
+        if json || !quiet { try render(value(), text: text()) }
+    }
+
     private func write(_ text: String) throws {
         guard !text.isEmpty else { return }
         let line = text.hasSuffix("\n") ? text : text + "\n"
-        do {
-            try FileHandle.standardOutput.write(contentsOf: Data(line.utf8))
-        } catch {
-            throw BackupError(.failed, "cannot write to standard output: \(error.localizedDescription)")
+        var bytes = Array(line.utf8)[...]
+        while !bytes.isEmpty {
+            let count = bytes.withUnsafeBytes { Glibc.write(STDOUT_FILENO, $0.baseAddress, $0.count) }
+            if count >= 0 {
+                bytes = bytes.dropFirst(count)
+            } else if errno != EINTR {
+                let reason = String(cString: strerror(errno)).lowercased()
+                throw BackupError(.failed, "cannot write to standard output: \(reason)")
+            }
         }
     }
 }

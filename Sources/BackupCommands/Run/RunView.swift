@@ -45,8 +45,8 @@ enum RunView {
 
     static func success(_ run: Run) -> String {
         let counters = run.counters
-        return "snapshot \(run.snapshot ?? "-"): \(Format.count(counters.documents)) documents of "
-            + "\(counters.namespaces) namespaces, \(Format.bytes(counters.uncompressedBytes)) in "
+        return "snapshot \(run.snapshot ?? "-"): \(Format.count(counters.documents, "document")) in "
+            + "\(Format.count(counters.namespaces, "namespace")), \(Format.bytes(counters.uncompressedBytes)) in "
             + "\(Format.bytes(counters.storedBytes)), read back and checked, in \(duration(run))"
     }
 }

@@ -86,7 +86,7 @@ extension RestoreResult {
         error = BackupError(
             .incomplete,
             "cannot restore everything: '\(first.plan.target.description.escapedForDisplay)': \(reason)\(others)",
-            hint: failed > 0
+            hint: failed > 0 && existing == .merge
                 ? "documents with a key that exists are left as they are; --existing drop replaces them." : nil)
     }
 }

@@ -64,9 +64,11 @@ package struct RestoreSnapshot {
         guard let first = plan.conflicts.first else { return }
         let names = plan.conflicts.prefix(8).map { "'\($0.target.description.escapedForDisplay)'" }
         let more = plan.conflicts.count > 8 ? " and \(plan.conflicts.count - 8) more" : ""
-        let reason = first.reason == "it exists" ? "in the way" : "'\(first.target)': \(first.reason ?? "in the way")"
+        // Without a policy the reason is the same for all of them.
+        let reason = plan.conflicts.allSatisfy { $0.reason == first.reason } ? first.reason ?? "" : "see --dry-run"
         throw BackupError(
-            .targetExists, "refusing to restore: \(names.joined(separator: ", "))\(more): \(reason)",
+            .targetExists,
+            "refusing to restore: in the way: \(names.joined(separator: ", "))\(more) (\(reason))",
             hint: "rename with --ns-from and --ns-to, or choose --existing merge or --existing drop.")
     }
 
