@@ -44,7 +44,8 @@ extension RestorePlan {
         case "config", "local": return "belongs to the deployment it came from"
         default: break
         }
-        if candidate.namespace.collection == "system.profile" { return "the server writes it itself" }
+        let name = candidate.namespace.collection
+        if name.utf8.starts(with: "system.".utf8), name != "system.js" { return "the server writes it itself" }
         return choice.selection.contains(candidate.namespace) ? nil : "not selected"
     }
 
@@ -78,7 +79,13 @@ extension RestorePlan {
     private static func target(of source: ArchivedNamespace, choice: RestoreChoice) throws -> Namespace {
         if source.holdsUsers { return try targetOfUsers(source, choice: choice) }
         let target = try choice.mapping.map(source.namespace, isTimeSeries: source.type == "timeseries")
-        if target != source.namespace { try checkName(target, renamedFrom: source) }
+        if target != source.namespace {
+            try checkName(target, renamedFrom: source)
+        } else if let problem = target.problem {
+            throw BackupError(
+                .refused, "refusing to restore '\(target.description.escapedForDisplay)': \(problem)",
+                hint: "rename it with --rename, or leave it out with --ns-exclude.")
+        }
         return target
     }
 

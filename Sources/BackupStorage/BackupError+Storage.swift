@@ -10,7 +10,7 @@ extension BackupError {
         let message = "cannot \(action) '\(path)': \(error)"
         return switch error.code {
         case ENOSPC, EDQUOT:
-            BackupError(.storageFull, message, hint: "free space there, or prune snapshots, then run the job again.")
+            BackupError(.storageFull, message, hint: "free space there, then run the job again.")
         case EROFS, EACCES, EPERM: BackupError(.storageReadOnly, message)
         case ELOOP: BackupError(.storageFailed, message, hint: "a symbolic link is never followed in a repository.")
         default: BackupError(.storageFailed, message)

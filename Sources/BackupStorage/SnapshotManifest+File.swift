@@ -34,7 +34,7 @@ extension SnapshotManifest {
         func damaged(_ reason: String) -> BackupError {
             BackupError(
                 .snapshotDamaged, "cannot read manifest '\(path)': \(reason)",
-                hint: "the archive beside it may be intact: 'backupctl verify' tells.")
+                hint: "the archive beside it may be intact: 'backupctl show FILE' reads it to its end.")
         }
         let digits = 64
         let tail = Self.digestStart.count + digits + Self.digestEnd.count

@@ -107,4 +107,14 @@ import BackupModel
         let error = try #require(throws: BackupError.self) { try MongoURI("mongodb://u:p/ss@h") }
         #expect(error.hint?.contains("%40") == true)
     }
+
+    /// The driver would hang on a pipe and take its whole time limit over a file that is not there.
+    @Test(arguments: [
+        "tlsCAFile=/none/ca.pem", "tlsCertificateKeyFile=/dev/null", "tlsCAFile=/tmp", "TLSCRLFile=/dev/zero",
+    ])
+    func aTLSFileThatIsNoneIsRefusedBeforeConnecting(option: String) throws {
+        let uri = try MongoURI("mongodb://127.0.0.1:1/?tls=true&\(option)")
+        let error = #expect(throws: BackupError.self) { try uri.requireFiles() }
+        #expect(error?.code == .secretUnavailable)
+    }
 }

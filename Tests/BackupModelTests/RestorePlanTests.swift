@@ -118,4 +118,19 @@ import Testing
         let plain = try RestorePlan.make(archive: archive, choice: RestoreChoice(withUsers: true)) { _ in nil }
         #expect(plain.entries.count == 2)
     }
+
+    @Test func whatOnlyAServerWritesIsLeftOut() throws {
+        let archive = [Self.archived("admin.system.keys", 1), Self.archived("shop.orders", 1)]
+        let plan = try RestorePlan.make(archive: archive, choice: RestoreChoice(withUsers: true)) { _ in nil }
+        #expect(plan.entries.map(\.target.description) == ["shop.orders"])
+        #expect(plan.skipped.map(\.namespace.description) == ["admin.system.keys"])
+    }
+
+    @Test(arguments: ["a/b.x", "$external.x", "x..lead", "sh op.x", "x." + String(repeating: "y", count: 300)])
+    func namesThatNoServerTakesAreRefusedBeforeAnyWrite(name: String) {
+        let error = #expect(throws: BackupError.self) {
+            try RestorePlan.make(archive: [Self.archived(name, 1)], choice: RestoreChoice()) { _ in nil }
+        }
+        #expect(error?.code == .refused)
+    }
 }

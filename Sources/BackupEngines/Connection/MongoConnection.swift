@@ -24,6 +24,7 @@ final class MongoConnection {
 
     init(_ uri: MongoURI, patience: Patience) throws {
         self.uri = uri
+        try uri.requireFiles()
         var error = bson_error_t()
         guard let driverURI = mongoc_uri_new_with_error(uri.text, &error) else {
             throw BackupError(.invalidURI, "cannot use URI '\(uri.redacted)'")

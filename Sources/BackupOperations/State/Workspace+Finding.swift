@@ -50,6 +50,14 @@ extension Workspace {
                 ? "run 'backupctl run \(job)' to make one." : "run 'backupctl list \(job)' to see what there is.")
     }
 
+    /// The newest snapshot of the job, when `JOB@latest` passed it over because it is not good.
+    func notGood(newerThan found: Snapshot, namedAs text: String) throws -> Snapshot? {
+        guard case .latest = try SnapshotReference(parsing: text, timeZone: .current),
+            let newest = try snapshots(job: found.job).first, newest.id != found.id
+        else { return nil }
+        return newest
+    }
+
     /// The run that a name means: an id, the beginning of one, or a job's newest.
     package func findRun(_ text: String) throws -> Run {
         if let newest = try catalog.runs(job: text, limit: 1).first { return newest }

@@ -45,6 +45,9 @@ package struct RestoreSnapshot {
             result.source = prepared.source.name
             run?.snapshot = prepared.source.snapshot
             result.take(prepared.plan)
+            for warning in progress.current.warnings where !result.warnings.contains(warning) {
+                result.warnings.append(warning)
+            }
             try requireNoConflict(prepared.plan)
             if !request.isDryRun {
                 try confirm(prepared.plan)

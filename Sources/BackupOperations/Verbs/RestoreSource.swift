@@ -28,6 +28,10 @@ struct RestoreSource {
             let path = try workspace.file(of: found)
             throw BackupError(.snapshotMissing, "cannot read snapshot '\(found.id)': its file '\(path)' is missing")
         }
+        if let newer = try workspace.notGood(newerThan: found, namedAs: text) {
+            progress.warning(
+                "'\(text)' means '\(found.id)': the newer snapshot '\(newer.id)' is \(newer.state.rawValue)")
+        }
         let repository = try workspace.repository(found.repository)
         let location = try SnapshotLocation(id: found.id)
         let read = try repository.manifest(of: location)
