@@ -84,8 +84,10 @@ else
 fi
 list_skipped "$log"
 # The closing line counts what each of the runs says of itself.
-failed="$(grep -cE '^. Test .* failed after ' "$log" || true)"
-skipped="$(grep -cE '^. Test .* skipped' "$log" || true)"
+# Only lines about a whole test: not 'Test case passing ...', nor 'Test run with ...'.
+name='^[^ ]* *Test [A-Za-z_0-9]+\([^)]*\) '
+failed="$(grep -cE "$name(.* )?failed after " "$log" || true)"
+skipped="$(grep -cE "${name}skipped" "$log" || true)"
 total="$(sed -nE 's/.*Test run with ([0-9]+) tests?.*/\1/p' "$log" | awk '{ sum += $1 } END { print sum + 0 }')"
 [ "$failed" -eq 0 ] || [ "$status" -ne 0 ] || status=1
 echo "$((total - failed - skipped)) passed, $failed failed, $skipped skipped"

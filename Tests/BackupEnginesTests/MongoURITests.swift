@@ -114,7 +114,7 @@ import BackupModel
     ])
     func aTLSFileThatIsNoneIsRefusedBeforeConnecting(option: String) throws {
         let uri = try MongoURI("mongodb://127.0.0.1:1/?tls=true&\(option)")
-        let error = #expect(throws: BackupError.self) { try uri.requireFiles() }
+        let error = #expect(throws: BackupError.self) { _ = try MongoConnection(uri, patience: .reading) }
         #expect(error?.code == .secretUnavailable)
     }
 }

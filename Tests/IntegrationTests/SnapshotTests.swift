@@ -33,6 +33,29 @@ struct SnapshotTests {
         #expect(try deployment.state(of: copy)["users"] == deployment.state(of: database)["users"])
     }
 
+    @Test func latestSaysThatItPassesOverANewerOneThatIsNotGood() throws {
+        let older = try backupctl.json("run", "r")["snapshot"].string ?? ""
+        let newer = try backupctl.json("run", "r")["snapshot"].string ?? ""
+        let plain = try backupctl.run(["restore", newer, "--dry-run"] + toCopy + ["--json"]).json()
+        #expect(plain["warnings"].items.isEmpty)
+        let file = try #require(try backupctl.json("list")[0]["file"].string)
+        #expect(truncate(file, 100) == 0)
+        let restored = try backupctl.run(["restore", "r@latest"] + toCopy + ["--json"]).json()
+        #expect(restored["snapshot"].string == older)
+        #expect(restored["warnings"][0].string?.contains("'\(newer)' is damaged") == true)
+    }
+
+    @Test func dropReplacesTheServersFunctionsToo() throws {
+        let insert: BSONDocument = ["insert": "system.js", "documents": .array([["_id": "f", "value": 1]])]
+        _ = try deployment.runCommand(database, insert, write: true)
+        try backupctl.must("run", "r")
+        for _ in 0..<2 {
+            let arguments = ["restore", "r@latest", "--existing", "drop", "--yes"] + toCopy
+            try backupctl.run(arguments).expectSuccess()
+        }
+        #expect(try deployment.state(of: copy)["system.js"] == deployment.state(of: database)["system.js"])
+    }
+
     @Test func aSnapshotThatIsNotWholeIsNotRestoredAndNotListedAsGood() throws {
         let id = try backupctl.json("run", "r")["snapshot"].string ?? ""
         let file = try #require(try backupctl.json("list")[0]["file"].string)

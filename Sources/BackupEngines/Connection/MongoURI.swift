@@ -1,12 +1,11 @@
 internal import BackupModel
 internal import CMongoc
-internal import Glibc
 
 /// A connection string that the driver accepts, and what may be shown of it.
 package struct MongoURI: Sendable {
     /// A secret: it may hold a password.
     let text: String
-    private let parts: URIParts
+    let parts: URIParts
     let secrets: Secrets
 
     /// Throws `invalidURI` with a reason that holds no secret.
@@ -46,34 +45,6 @@ package struct MongoURI: Sendable {
     func value(of option: String) -> String? {
         parts.options.last { $0.name.lowercased() == option.lowercased() }?.value?.percentDecoded
     }
-
-    /// Refuses TLS files that are not there or are no files: the driver would hang on a pipe, and say of a missing one only
-    /// after its time limit that no server was found.
-    func requireFiles() throws {
-        for option in parts.options where Self.fileOptions.contains(option.name.lowercased()) {
-            guard let path = option.value?.percentDecoded else { continue }
-            var status = stat()
-            let reason =
-                if stat(path, &status) != 0 {
-                    String(cString: strerror(errno)).lowercased()
-                } else if status.st_mode & S_IFMT != S_IFREG {
-                    "it is not a regular file"
-                } else if access(path, R_OK) != 0 {
-                    String(cString: strerror(errno)).lowercased()
-                } else {
-                    String?.none
-                }
-            guard let reason else { continue }
-            throw BackupError(
-                .secretUnavailable,
-                "cannot read the file of URI option '\(option.name)': '\(path.escapedForDisplay)': \(reason)")
-        }
-    }
-
-    private static let fileOptions: Set<String> = [
-        "tlscafile", "tlscertificatekeyfile", "tlscrlfile", "sslcertificateauthorityfile",
-        "sslclientcertificatekeyfile",
-    ]
 
     /// Takes the secrets of this URI out of a text.
     package func redact(_ text: String) -> String { secrets.redact(text) }

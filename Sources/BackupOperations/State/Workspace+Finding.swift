@@ -53,7 +53,7 @@ extension Workspace {
     /// The newest snapshot of the job, when `JOB@latest` passed it over because it is not good.
     func notGood(newerThan found: Snapshot, namedAs text: String) throws -> Snapshot? {
         guard case .latest = try SnapshotReference(parsing: text, timeZone: .current),
-            let newest = try snapshots(job: found.job).first, newest.id != found.id
+            let newest = try snapshots(job: found.job).first, newest.id != found.id, newest.state != .good
         else { return nil }
         return newest
     }

@@ -48,7 +48,7 @@ package struct RestoreSnapshot {
             for warning in progress.current.warnings where !result.warnings.contains(warning) {
                 result.warnings.append(warning)
             }
-            try requireNoConflict(prepared.plan)
+            try requireNoConflict(prepared.plan, request.choice.existing)
             if !request.isDryRun {
                 try confirm(prepared.plan)
                 result.hasWritten = true
@@ -63,16 +63,17 @@ package struct RestoreSnapshot {
         return result
     }
 
-    private func requireNoConflict(_ plan: RestorePlan) throws {
-        guard let first = plan.conflicts.first else { return }
-        let names = plan.conflicts.prefix(8).map { "'\($0.target.description.escapedForDisplay)'" }
+    private func requireNoConflict(_ plan: RestorePlan, _ existing: ExistingPolicy) throws {
+        guard !plan.conflicts.isEmpty else { return }
+        let shown = plan.conflicts.prefix(8).map { conflict in
+            "'\(conflict.target.description.escapedForDisplay)' (\(conflict.reason ?? "in the way"))"
+        }
         let more = plan.conflicts.count > 8 ? " and \(plan.conflicts.count - 8) more" : ""
-        // Without a policy the reason is the same for all of them.
-        let reason = plan.conflicts.allSatisfy { $0.reason == first.reason } ? first.reason ?? "" : "see --dry-run"
         throw BackupError(
-            .targetExists,
-            "refusing to restore: in the way: \(names.joined(separator: ", "))\(more) (\(reason))",
-            hint: "rename with --ns-from and --ns-to, or choose --existing merge or --existing drop.")
+            .targetExists, "refusing to restore: in the way: \(shown.joined(separator: ", "))\(more)",
+            hint: existing == .merge
+                ? "rename with --ns-from and --ns-to, or choose --existing drop."
+                : "rename with --ns-from and --ns-to, or choose --existing merge or --existing drop.")
     }
 
     private func begin(_ request: RestoreRequested) throws -> Run {
