@@ -29,3 +29,11 @@ enum SystemZones {
         }.sorted()
     }
 }
+
+extension SystemZones {
+    /// The release of the IANA database that the files are of.
+    static var version: String? {
+        let text = try? String(contentsOfFile: "\(folder)/tzdata.zi", encoding: .utf8).prefix { $0 != "\n" }
+        return text.flatMap { $0.hasPrefix("# version ") ? String($0.dropFirst("# version ".count)) : nil }
+    }
+}
