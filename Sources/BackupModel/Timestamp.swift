@@ -16,36 +16,55 @@ package enum Timestamp {
             + "T\(pad(second / 3600))\(pad(second / 60 % 60))\(pad(second % 60))Z"
     }
 
-    /// Reads RFC 3339 in UTC (`...Z`), with or without a fraction of a second; nil for anything else.
+    /// Reads RFC 3339 (`2026-01-14T02:00:00Z`, with a fraction of a second or an offset too); nil for anything else,
+    /// and for days and times that there are not.
     package static func parse(_ text: String) -> Date? {
-        if let time = parseUsual(text.utf8) { return time }
-        if let time = try? Date(text, strategy: .iso8601) { return time }
-        return try? Date(text, strategy: Date.ISO8601FormatStyle(includingFractionalSeconds: true))
+        var rest = Array(text.utf8)[...]
+        guard let year = number(&rest, 4), year > 0, take("-", &rest), let month = number(&rest, 2),
+            (1...12).contains(month), take("-", &rest), let day = number(&rest, 2), day > 0,
+            day <= CivilTime.length(ofMonth: month, in: year), take("T", &rest), let hour = number(&rest, 2), hour < 24,
+            take(":", &rest), let minute = number(&rest, 2), minute < 60, take(":", &rest),
+            let second = number(&rest, 2),
+            second < 60, let fraction = fraction(&rest), let offset = offset(&rest), rest.isEmpty
+        else { return nil }
+        let seconds = CivilTime.day(year, month, day) * 86400 + hour * 3600 + minute * 60 + second - offset
+        return Date(timeIntervalSince1970: Double(seconds) + fraction)
     }
 
-    /// `2026-01-14T02:00:00Z` and no other form: many lines of a file have it.
-    private static func parseUsual(_ text: String.UTF8View) -> Date? {
-        let pattern: StaticString = "0000-00-00T00:00:00Z"
-        guard text.count == pattern.utf8CodeUnitCount else { return nil }
-        var numbers: [Int] = [0]
-        for (byte, expected) in zip(
-            text, UnsafeBufferPointer(start: pattern.utf8Start, count: pattern.utf8CodeUnitCount))
-        {
-            if expected == UInt8(ascii: "0") {
-                guard byte >= UInt8(ascii: "0"), byte <= UInt8(ascii: "9") else { return nil }
-                numbers[numbers.count - 1] = numbers[numbers.count - 1] * 10 + Int(byte - UInt8(ascii: "0"))
-            } else {
-                guard byte == expected else { return nil }
-                numbers.append(0)
-            }
-        }
-        let (year, month, day) = (numbers[0], numbers[1], numbers[2])
-        guard year > 0, (1...12).contains(month), day > 0, day <= CivilTime.length(ofMonth: month, in: year),
-            numbers[3] < 24, numbers[4] < 60, numbers[5] < 60
-        else { return nil }
-        return Date(
-            wholeSeconds: CivilTime.day(year, month, day) * 86400 + numbers[3] * 3600 + numbers[4] * 60 + numbers[5])
+    private static func take(_ letter: Character, _ rest: inout ArraySlice<UInt8>) -> Bool {
+        guard let byte = rest.first, let expected = letter.asciiValue,
+            byte == expected || byte == expected | 0x20 && letter.isLetter
+        else { return false }
+        rest.removeFirst()
+        return true
     }
+
+    private static func number(_ rest: inout ArraySlice<UInt8>, _ width: Int) -> Int? {
+        let digits = rest.prefix(width)
+        guard digits.count == width, digits.allSatisfy(isDigit) else { return nil }
+        rest = rest.dropFirst(width)
+        return digits.reduce(0) { $0 * 10 + Int($1 - UInt8(ascii: "0")) }
+    }
+
+    private static func fraction(_ rest: inout ArraySlice<UInt8>) -> Double? {
+        guard take(".", &rest) else { return 0 }
+        let digits = rest.prefix(while: isDigit)
+        guard !digits.isEmpty else { return nil }
+        rest = rest.dropFirst(digits.count)
+        return digits.reversed().reduce(0.0) { ($0 + Double($1 - UInt8(ascii: "0"))) / 10 }
+    }
+
+    /// Seconds east of Greenwich.
+    private static func offset(_ rest: inout ArraySlice<UInt8>) -> Int? {
+        if take("Z", &rest) { return 0 }
+        let isWest = take("-", &rest)
+        guard isWest || take("+", &rest), let hours = number(&rest, 2), hours < 24, take(":", &rest),
+            let minutes = number(&rest, 2), minutes < 60
+        else { return nil }
+        return (hours * 3600 + minutes * 60) * (isWest ? -1 : 1)
+    }
+
+    private static func isDigit(_ byte: UInt8) -> Bool { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) }
 
     /// A time far outside the calendar (a damaged row) must not trap: it shows as the nearest end.
     private static func split(_ time: Date) -> (date: (year: Int, month: Int, day: Int), second: Int) {
