@@ -31,18 +31,28 @@ extension CronRule {
         return result
     }
 
-    /// The shortest and the longest time between two days, in days, over the 400 years in which the calendar repeats.
+    /// The shortest and the longest time between two days, in days; nil when there is no day.
+    ///
+    /// 29 years have every year of the calendar beside every one that can follow it, so they tell all of a rule that fires
+    /// every year; for the others there are the 400 years in which the calendar repeats.
     fileprivate var dayGaps: ClosedRange<Int>? {
-        let end = CivilTime.day(2400, 1, 1)
-        let start = CivilTime.day(2000, 1, 1)
+        let gaps = dayGaps(years: 2001...2029)
+        if let gaps, gaps.upperBound <= 366 { return gaps }
+        return dayGaps(years: 2000...2399)
+    }
+
+    private func dayGaps(years: ClosedRange<Int>) -> ClosedRange<Int>? {
+        let start = CivilTime.day(years.lowerBound, 1, 1)
+        let end = CivilTime.day(years.upperBound + 1, 1, 1)
         guard let first = firstDay(from: start, through: end - 1) else { return nil }
-        var result: ClosedRange<Int>?
+        var gaps: ClosedRange<Int>?
         var previous = first
         while let day = firstDay(from: previous + 1, through: end - 1) {
-            result = result.widened(to: day - previous)
+            if day - previous != gaps?.lowerBound { gaps = gaps.widened(to: day - previous) }
             previous = day
         }
-        return result.widened(to: first + (end - start) - previous)
+        // What comes after the last year begins anew.
+        return years.count == 400 ? gaps.widened(to: first + (end - start) - previous) : gaps
     }
 }
 
