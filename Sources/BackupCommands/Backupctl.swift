@@ -8,7 +8,7 @@ struct Backupctl: ParsableCommand {
         version: ProductVersion.text,
         subcommands: [
             JobCommand.self, RunCommand.self, SnapshotList.self, SnapshotShow.self, RunHistory.self, RunLogCommand.self,
-            RestoreCommand.self,
+            RestoreCommand.self, ScheduleCommand.self, VersionCommand.self,
         ]
     )
 
