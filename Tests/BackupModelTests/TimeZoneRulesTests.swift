@@ -129,6 +129,8 @@ import Testing
             let error = #expect(throws: BackupError.self, "\(file)") { try TimeZoneRules(name: "x", tzif: file.bytes) }
             #expect(error?.message.hasPrefix("cannot read the rules of time zone 'x': ") == true)
         }
+        let error = #expect(throws: BackupError.self) { try TimeZoneRules(name: "x", tzif: leap.bytes) }
+        #expect(error?.message.contains("leap seconds") == true)
         // The file's last type is beyond the types that it has.
         var index = good.bytes
         index[44 + 10 + 44 + 8] = 2
