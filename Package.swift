@@ -24,7 +24,7 @@ let package = Package(
         .systemLibrary(name: "CMongoc", pkgConfig: "libmongoc-1.0", providers: [.apt(["libmongoc-dev"])]),
         .systemLibrary(name: "CDeflate", pkgConfig: "libdeflate", providers: [.apt(["libdeflate-dev"])]),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
-        .target(name: "CSystem"),
+        .target(name: "CLinux"),
         .target(name: "BackupModel", swiftSettings: strict),
         .target(
             name: "MongoArchive", dependencies: ["BackupModel"], exclude: ["FORMAT.md"], swiftSettings: strict),
@@ -41,7 +41,7 @@ let package = Package(
             swiftSettings: strict),
         .target(
             name: "BackupStorage",
-            dependencies: ["BackupModel", "MongoArchive", "BackupPipeline", "CSystem"],
+            dependencies: ["BackupModel", "MongoArchive", "BackupPipeline", "CLinux"],
             exclude: ["FORMAT.md"], swiftSettings: strict),
         .target(
             name: "Migrations",
