@@ -19,6 +19,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
     ],
     targets: [
         .systemLibrary(name: "CMongoc", pkgConfig: "libmongoc-1.0", providers: [.apt(["libmongoc-dev"])]),
@@ -46,7 +47,7 @@ let package = Package(
         .target(
             name: "Migrations",
             path: "Migrations",
-            resources: [.embedInCode("V0001_initial.sql")],
+            resources: [.embedInCode("V0001_initial.sql"), .embedInCode("V0002_schedules.sql")],
             swiftSettings: strict),
         .target(
             name: "BackupCatalog",
@@ -63,9 +64,16 @@ let package = Package(
             ],
             swiftSettings: strict),
         .target(
-            name: "BackupCommands",
+            name: "BackupDaemon",
             dependencies: [
                 "BackupModel", "BackupCatalog", "BackupOperations",
+                .product(name: "Hummingbird", package: "hummingbird"),
+            ],
+            swiftSettings: strict),
+        .target(
+            name: "BackupCommands",
+            dependencies: [
+                "BackupModel", "BackupCatalog", "BackupOperations", "BackupDaemon",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),
@@ -99,6 +107,13 @@ let package = Package(
             ],
             exclude: ["Fixtures"], swiftSettings: strict),
         .testTarget(
+            name: "BackupDaemonTests",
+            dependencies: [
+                "BackupModel", "MongoArchive", "BackupPipeline", "BackupEngines", "BackupCatalog", "BackupOperations",
+                "BackupDaemon", .product(name: "GRDB", package: "GRDB.swift"),
+            ],
+            swiftSettings: strict),
+        .testTarget(
             name: "BackupCommandsTests",
             dependencies: [
                 "BackupModel", "BackupOperations", "BackupCommands",
@@ -108,9 +123,13 @@ let package = Package(
         .target(
             name: "BackupTestSupport", dependencies: ["BackupModel", "MongoArchive", "BackupEngines"],
             path: "Tests/BackupTestSupport", swiftSettings: strict),
+        // The daemon under a clock that runs faster, for the tests that kill it.
+        .executableTarget(
+            name: "DaemonHost", dependencies: ["BackupModel", "BackupOperations", "BackupDaemon"],
+            path: "Tests/DaemonHost", swiftSettings: strict),
         .testTarget(
             name: "IntegrationTests",
-            dependencies: ["BackupModel", "MongoArchive", "BackupEngines", "BackupTestSupport"],
+            dependencies: ["BackupModel", "MongoArchive", "BackupEngines", "BackupTestSupport", "DaemonHost"],
             swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6]

@@ -8,7 +8,9 @@ extension Job {
         self.init(
             name: name, source: try JobSource(row), engine: try row.value("engine"),
             repository: try row.text("repository"), policy: try RunPolicy(row),
-            pausedAt: try row.optionalTime("paused_at"), createdAt: try row.time("created_at"),
+            schedule: try JobSchedule(row), timeZone: try row.optionalText("time_zone"),
+            pausedAt: try row.optionalTime("paused_at"), resumedAt: try row.optionalTime("resumed_at"),
+            createdAt: try row.time("created_at"),
             updatedAt: try row.time("updated_at"))
     }
 
@@ -25,7 +27,10 @@ extension Job {
                     "exclude_patterns": try source.selection.exclude.map(\.text).catalogJSON,
                     "with_users": source.withUsers ? 1 : 0, "engine": engine.rawValue, "repository": repository,
                     "allow_empty": policy.allowEmpty ? 1 : 0, "timeout_seconds": policy.timeout,
-                    "stall_timeout_seconds": policy.stallTimeout, "paused_at": pausedAt?.catalogMilliseconds,
+                    "stall_timeout_seconds": policy.stallTimeout, "schedule": schedule?.rule.text,
+                    "schedule_set_at": schedule?.setAt.catalogMilliseconds, "catch_up_seconds": schedule?.catchUp,
+                    "jitter_seconds": schedule?.jitter, "retries": schedule?.retries, "time_zone": timeZone,
+                    "paused_at": pausedAt?.catalogMilliseconds, "resumed_at": resumedAt?.catalogMilliseconds,
                     "created_at": createdAt.catalogMilliseconds, "updated_at": updatedAt.catalogMilliseconds,
                 ])
         }
@@ -50,6 +55,17 @@ extension RunPolicy {
         self.init(
             allowEmpty: try row.integer("allow_empty") != 0, timeout: timeout,
             stallTimeout: try row.int("stall_timeout_seconds"))
+    }
+}
+
+extension JobSchedule {
+    /// A rule that cannot be read is damage: it must not read as none.
+    fileprivate init?(_ row: CatalogRow) throws {
+        guard let text = try row.optionalText("schedule") else { return nil }
+        guard let rule = try? Schedule(text) else { throw row.damaged("its schedule cannot be read") }
+        self.init(
+            rule: rule, setAt: try row.time("schedule_set_at"), catchUp: try row.int("catch_up_seconds"),
+            jitter: try row.int("jitter_seconds"), retries: try row.int("retries"))
     }
 }
 

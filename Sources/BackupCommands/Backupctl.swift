@@ -7,8 +7,9 @@ struct Backupctl: ParsableCommand {
         abstract: "Backs up MongoDB, keeps the snapshots, and restores them.",
         version: ProductVersion.text,
         subcommands: [
-            JobCommand.self, RunCommand.self, SnapshotList.self, SnapshotShow.self, RunHistory.self, RunLogCommand.self,
-            RestoreCommand.self, ScheduleCommand.self, VersionCommand.self,
+            JobCommand.self, RunCommand.self, CancelCommand.self, StatusCommand.self, DaemonCommand.self,
+            SnapshotList.self, SnapshotShow.self, RunHistory.self, RunLogCommand.self, RestoreCommand.self,
+            ScheduleCommand.self, VersionCommand.self,
         ]
     )
 

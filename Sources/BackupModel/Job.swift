@@ -7,21 +7,31 @@ package struct Job: Hashable, Sendable {
     package var engine: EngineChoice
     package var repository: String
     package var policy: RunPolicy
+    /// nil: it runs when somebody says so.
+    package var schedule: JobSchedule?
+    /// The zone whose hours and days count, by its name in the IANA database; nil: UTC.
+    package var timeZone: String?
     /// Set while the job is paused: automation leaves it alone, a person may still run it.
     package var pausedAt: Date?
+    /// When the last pause ended.
+    package var resumedAt: Date?
     package var createdAt: Date
     package var updatedAt: Date
 
     package init(
         name: JobName, source: JobSource, engine: EngineChoice = .auto, repository: String = "default",
-        policy: RunPolicy = RunPolicy(), pausedAt: Date? = nil, createdAt: Date, updatedAt: Date
+        policy: RunPolicy = RunPolicy(), schedule: JobSchedule? = nil, timeZone: String? = nil, pausedAt: Date? = nil,
+        resumedAt: Date? = nil, createdAt: Date, updatedAt: Date
     ) {
         self.name = name
         self.source = source
         self.engine = engine
         self.repository = repository
         self.policy = policy
+        self.schedule = schedule
+        self.timeZone = timeZone
         self.pausedAt = pausedAt
+        self.resumedAt = resumedAt
         self.createdAt = createdAt
         self.updatedAt = updatedAt
     }

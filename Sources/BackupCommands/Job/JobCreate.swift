@@ -27,8 +27,12 @@ struct JobCreate: ParsableCommand {
         var source = JobSource(connection: .literal(""), scope: .deployment)
         var policy = RunPolicy()
         try job.apply(to: &source, &policy)
-        let created = try JobEditing(workspace: options.openWorkspace()).create(
-            name: name, connection: given, source: source, engine: job.engine ?? .auto, policy: policy, now: .now)
+        let workspace = try options.openWorkspace()
+        let schedule = try job.schedule.changed(
+            nil, timeZone: job.timeZone, oldZone: nil, workspace: workspace, now: .now)
+        let created = try JobEditing(workspace: workspace).create(
+            name: name, connection: given, source: source, engine: job.engine ?? .auto, policy: policy,
+            schedule: schedule, timeZone: job.timeZone, now: .now)
         try options.output.confirm(JobView.json(created), text: "created job '\(name)': \(JobView.summary(created))")
         warnAboutPassword(given, created)
     }

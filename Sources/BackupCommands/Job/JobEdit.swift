@@ -22,6 +22,9 @@ struct JobEdit: ParsableCommand {
     @Flag(name: .customLong("no-timeout"), help: "Remove the limit on the time that a run may take.")
     var noTimeout = false
 
+    @Flag(name: .customLong("no-schedule"), help: "Run the job no longer by itself.")
+    var noSchedule = false
+
     @Argument(help: "The job's name.")
     var name: String
 
@@ -31,13 +34,22 @@ struct JobEdit: ParsableCommand {
         }
         if clearInclude && !job.include.isEmpty { throw ValidationError("--clear-include excludes --include") }
         if clearExclude && !job.exclude.isEmpty { throw ValidationError("--clear-exclude excludes --exclude") }
+        if noSchedule && !job.schedule.isEmpty {
+            throw ValidationError("--no-schedule excludes the schedule's options")
+        }
         if noTimeout && job.timeout != nil { throw ValidationError("--no-timeout excludes --timeout") }
     }
 
     func run() throws {
         let name = try JobName(name)
         let given = try job.connection.given()
-        let edited = try JobEditing(workspace: options.openWorkspace()).edit(name: name, connection: given, now: .now) {
+        let workspace = try options.openWorkspace()
+        let edited = try JobEditing(workspace: workspace).edit(name: name, connection: given, now: .now) {
+            if noSchedule { $0.schedule = nil }
+            $0.schedule = try job.schedule.changed(
+                $0.schedule, timeZone: job.timeZone ?? $0.timeZone, oldZone: $0.timeZone, workspace: workspace,
+                now: .now)
+            $0.timeZone = job.timeZone ?? $0.timeZone
             if clearInclude { $0.source.selection.include = [] }
             if clearExclude { $0.source.selection.exclude = [] }
             if wholeDeployment { $0.source.scope = .deployment }

@@ -41,6 +41,13 @@ struct JobOptions: ParsableArguments {
     @Option(
         name: .customLong("stall-timeout"), help: "End a run in which nothing moves for so long (default: 10m).")
     var stallTimeout: DurationArgument?
+
+    @OptionGroup(title: "Schedule") var schedule: ScheduleOptions
+
+    @Option(
+        name: .customLong("time-zone"),
+        help: "The zone whose hours and days count, such as Europe/Warsaw (default: UTC).")
+    var timeZone: String?
 }
 
 extension EngineChoice: ExpressibleByArgument {}

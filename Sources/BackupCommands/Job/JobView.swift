@@ -7,6 +7,9 @@ enum JobView {
             "name": .string(job.name.text), "source": source(job.source), "engine": .string(job.engine.rawValue),
             "repository": .string(job.repository), "allowEmpty": JSONValue(job.policy.allowEmpty),
             "timeout": JSONValue(job.policy.timeout), "stallTimeout": JSONValue(job.policy.stallTimeout),
+            "schedule": JSONValue(job.schedule?.rule.text), "timeZone": JSONValue(job.timeZone),
+            "catchUp": JSONValue(job.schedule?.catchUp), "jitter": JSONValue(job.schedule?.jitter),
+            "retries": JSONValue(job.schedule?.retries),
             "paused": JSONValue(job.pausedAt != nil), "pausedAt": JSONValue(job.pausedAt),
             "createdAt": JSONValue(job.createdAt), "updatedAt": JSONValue(job.updatedAt),
         ])
@@ -51,12 +54,29 @@ enum JobView {
         return parts.joined(separator: ", ")
     }
 
+    private static func schedule(_ job: BackupModel.Job) -> [(String, String)] {
+        let zone = job.timeZone ?? "UTC"
+        guard let schedule = job.schedule else { return [("runs", "when somebody says so")] }
+        return [
+            ("runs", schedule.rule.inWords(zoneName: zone)), ("rule", schedule.rule.text), ("time zone", zone),
+            ("catch-up", schedule.catchUp == 0 ? "none" : "within \(DurationText.text(schedule.catchUp))"),
+            (
+                "jitter",
+                schedule.jitter == 0
+                    ? "none"
+                    : "\(DurationText.text(job.scheduleDelay)) of "
+                        + DurationText.text(schedule.jitter)
+            ),
+            ("retries", "\(schedule.retries)"),
+        ]
+    }
+
     static func summary(_ job: BackupModel.Job) -> String {
         "\(what(job.source)), from \(connection(job.source.connection))"
     }
 
     static func details(_ job: BackupModel.Job) -> String {
-        let lines = [
+        var lines = [
             ("job", job.name.text), ("from", connection(job.source.connection)), ("what", what(job.source)),
             ("engine", job.engine.rawValue), ("repository", job.repository),
             ("empty", job.policy.allowEmpty ? "allowed" : "a failure"),
@@ -65,6 +85,7 @@ enum JobView {
             ("state", job.pausedAt.map { "paused since \(Format.time($0))" } ?? "active"),
             ("created", Format.time(job.createdAt)), ("changed", Format.time(job.updatedAt)),
         ]
+        lines.insert(contentsOf: schedule(job), at: 4)
         return Details.text(lines)
     }
 }

@@ -58,7 +58,7 @@ extension Scheduler {
         }
         guard var job = jobs[name] else { return }
         guard job.active == nil else {
-            answer.decisions.append(.giveUp(name, .skipped, reason: job.active?.inTheWay ?? "the job is busy"))
+            answer.decisions.append(.giveUp(name, run, .skipped, reason: job.active?.inTheWay ?? "the job is busy"))
             return
         }
         job.covered = max(job.covered, min(instant, now))
@@ -67,11 +67,11 @@ extension Scheduler {
         let delay = TimeInterval(job.facts.delay)
         let window = max(TimeInterval(job.facts.catchUp), Self.tolerance)
         if job.facts.isPaused {
-            answer.decisions.append(.giveUp(name, .skipped, reason: "the job was paused before it started"))
+            answer.decisions.append(.giveUp(name, run, .skipped, reason: "the job was paused before it started"))
         } else if job.facts.timetable?.latest(now.addingTimeInterval(-delay), job.covered) != nil {
-            answer.decisions.append(.giveUp(name, .missed, reason: "a later instant came before it could start"))
+            answer.decisions.append(.giveUp(name, run, .missed, reason: "a later instant came before it could start"))
         } else if now.timeIntervalSince(instant) - delay > window {
-            answer.decisions.append(.giveUp(name, .missed, reason: "it could not start in time"))
+            answer.decisions.append(.giveUp(name, run, .missed, reason: "it could not start in time"))
         } else {
             enqueue(&job, run, since: instant.addingTimeInterval(delay), nil, &answer)
             jobs[name] = job
@@ -117,7 +117,9 @@ extension Scheduler {
     }
 
     mutating func refused(_ name: JobName, _ reason: String, at now: Date, _ answer: inout SchedulerAnswer) {
-        answer.decisions.append(.giveUp(name, .skipped, reason: reason))
+        if let run = jobs[name]?.active?.run {
+            answer.decisions.append(.giveUp(name, run, .skipped, reason: reason))
+        }
         ended(name, .skipped, at: now, &answer)
     }
 
@@ -134,8 +136,8 @@ extension Scheduler {
     private mutating func giveUpScheduled(
         _ name: JobName, _ state: RunState, _ reason: String, at now: Date, _ answer: inout SchedulerAnswer
     ) {
-        guard case .instant? = jobs[name]?.active?.run, jobs[name]?.active?.isRunning == false else { return }
-        answer.decisions.append(.giveUp(name, state, reason: reason))
+        guard let active = jobs[name]?.active, case .instant = active.run, !active.isRunning else { return }
+        answer.decisions.append(.giveUp(name, active.run, state, reason: reason))
         queue.remove(name)
         ended(name, state, at: now, &answer)
     }

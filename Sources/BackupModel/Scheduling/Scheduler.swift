@@ -77,6 +77,14 @@ extension Scheduler {
     /// The next instant of a job that has not been decided upon, without its jitter.
     package func nextInstant(of job: JobName) -> Date? { jobs[job]?.nextInstant }
 
+    /// When that instant's run may start.
+    package func nextStart(of job: JobName) -> Date? {
+        guard let state = jobs[job], !state.facts.isPaused else { return nil }
+        return state.nextInstant?.addingTimeInterval(TimeInterval(state.facts.delay))
+    }
+
+    package var names: [JobName] { jobs.keys.sorted() }
+
     package func isWaiting(_ job: JobName) -> Bool { queue.isWaiting(job) }
 }
 

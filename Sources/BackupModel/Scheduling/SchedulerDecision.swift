@@ -32,8 +32,8 @@ package enum SchedulerDecision: Hashable, Sendable {
     case skipped(JobName, Date, reason: String)
     /// A row in state `queued`; until it is there the run does not start.
     case queue(JobName, Date, attempt: Int, trigger: RunTrigger)
-    /// The job's run in the queue does not start any more: it ends in this state, without one.
-    case giveUp(JobName, RunState, reason: String)
+    /// A run in the queue does not start any more: it ends in this state, without a start.
+    case giveUp(JobName, SchedulerRun, RunState, reason: String)
     /// The job's run, the one queued or asked for, starts now.
     case start(JobName, SchedulerRun)
     /// For people: another attempt comes then.
@@ -45,4 +45,9 @@ package struct SchedulerAnswer: Sendable {
     package var decisions: [SchedulerDecision] = []
     /// nil: never, unless something happens.
     package var wakeAt: Date?
+
+    package init(decisions: [SchedulerDecision] = [], wakeAt: Date? = nil) {
+        self.decisions = decisions
+        self.wakeAt = wakeAt
+    }
 }

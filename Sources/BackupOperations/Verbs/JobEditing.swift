@@ -12,7 +12,7 @@ package struct JobEditing {
 
     package func create(
         name: JobName, connection: GivenConnection, source: JobSource, engine: EngineChoice, policy: RunPolicy,
-        now: Date
+        schedule: JobSchedule? = nil, timeZone: String? = nil, now: Date
     ) throws -> BackupModel.Job {
         // Alone, so that of two that create the same job the loser does not touch the winner's secret.
         try workspace.state.alone {
@@ -26,7 +26,7 @@ package struct JobEditing {
                 source.connection = try workspace.secrets().keep(connection, for: name)
                 let job = BackupModel.Job(
                     name: name, source: source, engine: engine, repository: Workspace.defaultRepository,
-                    policy: policy, createdAt: now, updatedAt: now)
+                    policy: policy, schedule: schedule, timeZone: timeZone, createdAt: now, updatedAt: now)
                 try workspace.catalog.insert(job, workspace.act(now))
                 return job
             }

@@ -155,7 +155,7 @@ struct SchedulerWorld {
             guard insert(key, Row(state: .queued)) else { return (.instant(instant, attempt: attempt), job) }
             checkQueued(key)
             queued[job] = key
-        case .giveUp(let job, let state, _):
+        case .giveUp(let job, _, let state, _):
             if let key = queued.removeValue(forKey: job) {
                 rows[key]?.state = state
                 rows[key]?.endedAt = now
