@@ -202,7 +202,10 @@ struct SchedulerTests {
         _ = scheduler.handle(.time, at: at(hour))
         #expect(scheduler.isWaiting(users) && !scheduler.isWaiting(orders))
         let waiting = scheduler.handle(.jobChanged(hourly(users, isPaused: true)), at: at(hour + 1))
-        #expect(waiting.decisions == [.giveUp(users, .instant(at(hour), attempt: 1), .skipped, reason: "the job was paused before it started")])
+        #expect(
+            waiting.decisions == [
+                .giveUp(users, .instant(at(hour), attempt: 1), .skipped, reason: "the job was paused before it started")
+            ])
         let running = scheduler.handle(.jobChanged(hourly(orders, isPaused: true)), at: at(hour + 2))
         #expect(running.decisions == [] && scheduler.runningCount == 1)
     }
@@ -252,7 +255,10 @@ struct SchedulerTests {
         _ = start([hourly(orders)], at: 10)
         _ = scheduler.handle(.time, at: at(hour))
         let refused = scheduler.handle(.startRefused(orders, reason: "run 'x' is running"), at: at(hour))
-        #expect(refused.decisions == [.giveUp(orders, .instant(at(hour), attempt: 1), .skipped, reason: "run 'x' is running")])
+        #expect(
+            refused.decisions == [
+                .giveUp(orders, .instant(at(hour), attempt: 1), .skipped, reason: "run 'x' is running")
+            ])
         #expect(refused.wakeAt == at(2 * hour) && scheduler.runningCount == 0)
     }
 
@@ -274,13 +280,24 @@ struct SchedulerTests {
         case "replaced":
             #expect(
                 decisions == [
-                    .giveUp(orders, .instant(at(hour), attempt: 1), .missed, reason: "a later instant came before it could start"),
+                    .giveUp(
+                        orders, .instant(at(hour), attempt: 1), .missed,
+                        reason: "a later instant came before it could start"),
                     .queue(orders, at(2 * hour), attempt: 1, trigger: .schedule),
                     .start(orders, .instant(at(2 * hour), attempt: 1)),
                 ])
-        case "late": #expect(decisions == [.giveUp(orders, .instant(at(hour), attempt: 1), .missed, reason: "it could not start in time")])
+        case "late":
+            #expect(
+                decisions == [
+                    .giveUp(orders, .instant(at(hour), attempt: 1), .missed, reason: "it could not start in time")
+                ])
         default:
-            #expect(decisions == [.giveUp(orders, .instant(at(hour), attempt: 1), .skipped, reason: "the job was paused before it started")])
+            #expect(
+                decisions == [
+                    .giveUp(
+                        orders, .instant(at(hour), attempt: 1), .skipped, reason: "the job was paused before it started"
+                    )
+                ])
         }
     }
 
