@@ -106,7 +106,7 @@ let package = Package(
             swiftSettings: strict),
         .target(
             name: "BackupTestSupport", dependencies: ["BackupModel", "MongoArchive", "BackupEngines"],
-            path: "Tests/BackupTestSupport", swiftSettings: strict),
+            path: "Tests/BackupTestSupport", exclude: ["FakeTools"], swiftSettings: strict),
         .testTarget(
             name: "IntegrationTests",
             dependencies: ["BackupModel", "MongoArchive", "BackupEngines", "BackupTestSupport"],
