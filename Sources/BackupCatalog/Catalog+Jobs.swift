@@ -31,11 +31,11 @@ extension Catalog {
                 sql: """
                     INSERT INTO job
                         (name, connection_kind, connection, scope_database, scope_collection, include_patterns,
-                        exclude_patterns, with_users, engine, repository, allow_empty, timeout_seconds,
+                        exclude_patterns, with_users, engine, engine_settings, repository, allow_empty, timeout_seconds,
                         stall_timeout_seconds, paused_at, created_at, updated_at, digest)
                     VALUES
                         (:name, :connection_kind, :connection, :scope_database, :scope_collection, :include_patterns,
-                        :exclude_patterns, :with_users, :engine, :repository, :allow_empty, :timeout_seconds,
+                        :exclude_patterns, :with_users, :engine, :engine_settings, :repository, :allow_empty, :timeout_seconds,
                         :stall_timeout_seconds, :paused_at, :created_at, :updated_at, :digest)
                     """,
                 arguments: job.row.arguments())
@@ -113,7 +113,7 @@ extension Database {
                 SET connection_kind = :connection_kind, connection = :connection, scope_database = :scope_database,
                     scope_collection = :scope_collection, include_patterns = :include_patterns,
                     exclude_patterns = :exclude_patterns, with_users = :with_users, engine = :engine,
-                    repository = :repository, allow_empty = :allow_empty, timeout_seconds = :timeout_seconds,
+                    engine_settings = :engine_settings, repository = :repository, allow_empty = :allow_empty, timeout_seconds = :timeout_seconds,
                     stall_timeout_seconds = :stall_timeout_seconds, paused_at = :paused_at,
                     created_at = :created_at, updated_at = :updated_at, digest = :digest
                 WHERE name = :name
@@ -129,6 +129,7 @@ extension Job {
             ("connection", source.connection != old.source.connection), ("scope", source.scope != old.source.scope),
             ("selection", source.selection != old.source.selection),
             ("users", source.withUsers != old.source.withUsers), ("engine", engine != old.engine),
+            ("engine settings", settings != old.settings),
             ("repository", repository != old.repository), ("policy", policy != old.policy),
             ("paused", pausedAt != old.pausedAt),
         ]

@@ -42,6 +42,10 @@ extension BackupError {
         case sourceChanged = "source-changed"
         case serverFailed = "server-failed"
         case unsupported
+        // The programs that an engine runs.
+        case toolNotFound = "tool-not-found"
+        case toolRefused = "tool-refused"
+        case toolFailed = "tool-failed"
         // Archives and snapshots.
         case notAnArchive = "not-an-archive"
         case archiveDamaged = "archive-damaged"

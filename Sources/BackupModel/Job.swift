@@ -5,6 +5,7 @@ package struct Job: Hashable, Sendable {
     package var name: JobName
     package var source: JobSource
     package var engine: EngineChoice
+    package var settings: EngineSettings
     package var repository: String
     package var policy: RunPolicy
     /// Set while the job is paused: automation leaves it alone, a person may still run it.
@@ -13,12 +14,14 @@ package struct Job: Hashable, Sendable {
     package var updatedAt: Date
 
     package init(
-        name: JobName, source: JobSource, engine: EngineChoice = .auto, repository: String = "default",
-        policy: RunPolicy = RunPolicy(), pausedAt: Date? = nil, createdAt: Date, updatedAt: Date
+        name: JobName, source: JobSource, engine: EngineChoice = .auto, settings: EngineSettings = EngineSettings(),
+        repository: String = "default", policy: RunPolicy = RunPolicy(), pausedAt: Date? = nil, createdAt: Date,
+        updatedAt: Date
     ) {
         self.name = name
         self.source = source
         self.engine = engine
+        self.settings = settings
         self.repository = repository
         self.policy = policy
         self.pausedAt = pausedAt
@@ -86,6 +89,8 @@ extension DumpScope: CustomStringConvertible {
 /// Which engine a job asks for. `auto` takes the best one that is there when the run starts.
 package enum EngineChoice: String, Hashable, Sendable, Codable, CaseIterable {
     case auto
+    case mongodump
+    case docker
     case builtin
 }
 

@@ -43,10 +43,12 @@ import Testing
     }
 
     /// `Restore.prepare` without its look at the target.
-    private func prepare(_ request: RestoreRequested) throws -> Restore.Prepared {
+    private func prepare(
+        _ request: RestoreRequested, engine: any Engine = FakeEngine([])
+    ) throws -> Restore.Prepared {
         let source = try RestoreSource.open(request.source, workspace: site.workspace, progress: progress)
         let plan = try RestorePlan.make(archive: source.namespaces(), choice: request.choice) { _ in nil }
-        let prepared = Restore.Prepared(source: source, plan: plan)
+        let prepared = Restore.Prepared(source: source, plan: plan, engine: engine)
         try source.check(prepared.selected, progress: progress)
         return prepared
     }
@@ -57,7 +59,7 @@ import Testing
         var workspace = site.workspace
         workspace.engine = { _ in engine }
         let restore = Restore(workspace: workspace, request: request, uri: "mongodb://h/", progress: progress)
-        return try restore.perform(prepared ?? prepare(request))
+        return try restore.perform(prepared ?? prepare(request, engine: engine))
     }
 
     private func fed(_ request: RestoreRequested) throws -> (ArchiveIndex, RestoreRequest) {
@@ -186,9 +188,10 @@ import Testing
     /// A check is worth nothing for bytes that change after it: they are proved once more as they pass.
     @Test func damageAfterTheCheckStopsTheRestore() throws {
         let request = try request(snapshot.id, include: ["shop.b"])
-        let prepared = try prepare(request)
+        var prepared = try prepare(request)
         try damage(at: place(of: Self.names[1]))
         let engine = FakeEngine([])
+        prepared.engine = engine
         #expect(failure { _ = try restore(request, engine: engine, prepared: prepared) } != nil)
         #expect(engine.restored.archive == nil)
     }

@@ -5,10 +5,23 @@ enum JobView {
     static func json(_ job: BackupModel.Job) -> JSONValue {
         .object([
             "name": .string(job.name.text), "source": source(job.source), "engine": .string(job.engine.rawValue),
+            "settings": settings(job.settings),
             "repository": .string(job.repository), "allowEmpty": JSONValue(job.policy.allowEmpty),
             "timeout": JSONValue(job.policy.timeout), "stallTimeout": JSONValue(job.policy.stallTimeout),
             "paused": JSONValue(job.pausedAt != nil), "pausedAt": JSONValue(job.pausedAt),
             "createdAt": JSONValue(job.createdAt), "updatedAt": JSONValue(job.updatedAt),
+        ])
+    }
+
+    private static func settings(_ settings: EngineSettings) -> JSONValue {
+        .object([
+            "toolsDir": JSONValue(settings.place.toolsDirectory), "image": JSONValue(settings.place.image),
+            "containerRuntime": JSONValue(settings.place.runtime?.rawValue),
+            "containerNetwork": JSONValue(settings.place.network),
+            "readPreference": JSONValue(settings.dump.readPreference?.rawValue),
+            "query": JSONValue(settings.dump.query), "oplog": JSONValue(settings.dump.oplog),
+            "parallelCollections": JSONValue(settings.dump.parallelCollections),
+            "extraToolArgs": JSONValue(settings.dump.extraArguments),
         ])
     }
 
@@ -51,6 +64,17 @@ enum JobView {
         return parts.joined(separator: ", ")
     }
 
+    private static func settingsInWords(_ settings: EngineSettings) -> [String] {
+        let dump = settings.dump
+        let words: [String?] = [
+            settings.place.toolsDirectory.map { "tools in \($0)" }, settings.place.image.map { "image \($0)" },
+            settings.place.runtime.map { "run by \($0.rawValue)" }, settings.place.network.map { "network \($0)" },
+            dump.readPreference.map { "read from \($0.rawValue)" }, dump.query.map { "only \($0.escapedForDisplay)" },
+            dump.oplog ? "with the oplog" : nil, dump.parallelCollections.map { "\($0) collections at once" },
+        ]
+        return words.compactMap { $0 } + dump.extraArguments.map(\.escapedForDisplay)
+    }
+
     static func summary(_ job: BackupModel.Job) -> String {
         "\(what(job.source)), from \(connection(job.source.connection))"
     }
@@ -58,7 +82,8 @@ enum JobView {
     static func details(_ job: BackupModel.Job) -> String {
         let lines = [
             ("job", job.name.text), ("from", connection(job.source.connection)), ("what", what(job.source)),
-            ("engine", job.engine.rawValue), ("repository", job.repository),
+            ("engine", ([job.engine.rawValue] + settingsInWords(job.settings)).joined(separator: ", ")),
+            ("repository", job.repository),
             ("empty", job.policy.allowEmpty ? "allowed" : "a failure"),
             ("timeout", job.policy.timeout.map(DurationText.text) ?? "none"),
             ("stall timeout", DurationText.text(job.policy.stallTimeout)),

@@ -26,6 +26,9 @@ package final class RunProgress: RunMonitor {
         log?.write(phase.rawValue)
     }
 
+    /// Which engine it became.
+    package func runs(on engine: EngineIdentity) { state.withLock { $0.engine = engine } }
+
     /// The point of no return: from here on the run is not cancelled any more, and its end is waited for.
     package func commit() throws {
         try state.withLock { state in
@@ -61,7 +64,8 @@ package final class RunProgress: RunMonitor {
             $0.documents &+= documents
             $0.bytes &+= bytes
             $0.activity &+= 1
-            if $0.phase == .restoring { $0.restored[namespace, default: 0] &+= documents }
+            // A tool says what it has restored when it is done with it.
+            if $0.phase == .restoring || $0.phase == .indexing { $0.restored[namespace, default: 0] &+= documents }
         }
     }
 
@@ -116,6 +120,7 @@ package struct ProgressState: Sendable {
     /// While restoring: documents by namespace of the target.
     package var restored: [Namespace: Int64] = [:]
     package var warnings: [String] = []
+    package var engine: EngineIdentity?
     /// Grows with every sign of life: a run whose number stands still has stalled.
     package var activity: UInt64 = 0
     var isCommitted = false

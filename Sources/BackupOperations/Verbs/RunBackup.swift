@@ -43,6 +43,7 @@ package struct RunBackup {
         } catch {
             run.warnings = progress.current.warnings
             run.counters = progress.current.counters
+            run.engine = progress.current.engine
             run.snapshot = nil
             run.fail(with: BackupError(error), at: now())
             run = try finish(run, log: log)
@@ -69,10 +70,9 @@ package struct RunBackup {
     private func begin(_ job: BackupModel.Job, trigger: RunTrigger) throws -> Run {
         var generator = SystemRandomNumberGenerator()
         let time = now()
-        var run = Run(
+        let run = Run(
             id: RunID(at: time, using: &generator), kind: .backup, job: job.name.text, trigger: trigger,
             queuedAt: time)
-        run.engine = workspace.engine(job.engine).identity
         return try workspace.catalog.start(run, owner: ProcessIdentity.current(), workspace.act(time))
     }
 
@@ -93,7 +93,7 @@ extension Workspace {
     /// dead and ended does stop.
     func heartbeat(_ run: RunID, _ state: ProgressState, _ cancellation: Cancellation, at time: Date) {
         do {
-            try catalog.heartbeat(run, counters: state.counters, at: time)
+            try catalog.heartbeat(run, counters: state.counters, engine: state.engine, at: time)
         } catch let error as BackupError where error.code == .interrupted {
             cancellation.cancel(error)
         } catch {}
