@@ -70,7 +70,8 @@ let package = Package(
             ],
             swiftSettings: strict),
         .executableTarget(name: "backupctl", dependencies: ["BackupCommands"], swiftSettings: strict),
-        .testTarget(name: "BackupModelTests", dependencies: ["BackupModel"], swiftSettings: strict),
+        .testTarget(
+            name: "BackupModelTests", dependencies: ["BackupModel"], exclude: ["Fixtures"], swiftSettings: strict),
         .testTarget(
             name: "MongoArchiveTests", dependencies: ["BackupModel", "MongoArchive", "CZlib"], exclude: ["Fixtures"],
             swiftSettings: strict),
