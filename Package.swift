@@ -46,7 +46,7 @@ let package = Package(
         .target(
             name: "Migrations",
             path: "Migrations",
-            resources: [.embedInCode("V0001_initial.sql")],
+            resources: [.embedInCode("V0001_initial.sql"), .embedInCode("V0002_retention.sql")],
             swiftSettings: strict),
         .target(
             name: "BackupCatalog",

@@ -17,7 +17,8 @@ package struct Migration: Sendable {
 extension Migration {
     /// Every step in order. Each also has its line in `Package.swift`.
     package static let all = [
-        Migration(number: 1, name: "V0001_initial.sql", embedded: PackageResources.V0001_initial_sql)
+        Migration(number: 1, name: "V0001_initial.sql", embedded: PackageResources.V0001_initial_sql),
+        Migration(number: 2, name: "V0002_retention.sql", embedded: PackageResources.V0002_retention_sql),
     ]
 
     private init(number: Int, name: String, embedded bytes: [UInt8]) {

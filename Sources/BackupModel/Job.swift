@@ -7,6 +7,10 @@ package struct Job: Hashable, Sendable {
     package var engine: EngineChoice
     package var repository: String
     package var policy: RunPolicy
+    /// Which snapshots stay; nil: all of them.
+    package var retention: RetentionPolicy?
+    /// The IANA name of the zone whose hours and days count; nil: UTC.
+    package var timeZone: String?
     /// Set while the job is paused: automation leaves it alone, a person may still run it.
     package var pausedAt: Date?
     package var createdAt: Date
@@ -14,13 +18,16 @@ package struct Job: Hashable, Sendable {
 
     package init(
         name: JobName, source: JobSource, engine: EngineChoice = .auto, repository: String = "default",
-        policy: RunPolicy = RunPolicy(), pausedAt: Date? = nil, createdAt: Date, updatedAt: Date
+        policy: RunPolicy = RunPolicy(), retention: RetentionPolicy? = nil, timeZone: String? = nil,
+        pausedAt: Date? = nil, createdAt: Date, updatedAt: Date
     ) {
         self.name = name
         self.source = source
         self.engine = engine
         self.repository = repository
         self.policy = policy
+        self.retention = retention
+        self.timeZone = timeZone
         self.pausedAt = pausedAt
         self.createdAt = createdAt
         self.updatedAt = updatedAt

@@ -15,6 +15,9 @@ package struct RetentionPlan: Hashable, Sendable {
     /// To be removed by the policy, and left for another time since it would be too many at once.
     package var postponed: [RetentionCandidate] = []
 
+    /// A plan of nothing.
+    package static let empty = RetentionPlan(kept: [], removed: [], notGood: [])
+
     /// The stored bytes of what is removed.
     package var freedBytes: Int64 {
         removed.reduce(0) { sum, candidate in
