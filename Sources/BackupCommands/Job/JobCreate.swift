@@ -27,8 +27,11 @@ struct JobCreate: ParsableCommand {
         var source = JobSource(connection: .literal(""), scope: .deployment)
         var policy = RunPolicy()
         try job.apply(to: &source, &policy)
+        var retention: RetentionPolicy?
+        try job.retention.apply(to: &retention)
         let created = try JobEditing(workspace: options.openWorkspace()).create(
-            name: name, connection: given, source: source, engine: job.engine ?? .auto, policy: policy, now: .now)
+            name: name, connection: given, source: source, engine: job.engine ?? .auto, policy: policy,
+            retention: retention, timeZone: job.checkedTimeZone(), now: .now)
         try options.output.confirm(JobView.json(created), text: "created job '\(name)': \(JobView.summary(created))")
         warnAboutPassword(given, created)
     }

@@ -22,6 +22,9 @@ struct JobEdit: ParsableCommand {
     @Flag(name: .customLong("no-timeout"), help: "Remove the limit on the time that a run may take.")
     var noTimeout = false
 
+    @Flag(name: .customLong("no-retention"), help: "Remove the retention policy: keep everything.")
+    var noRetention = false
+
     @Argument(help: "The job's name.")
     var name: String
 
@@ -31,6 +34,9 @@ struct JobEdit: ParsableCommand {
         }
         if clearInclude && !job.include.isEmpty { throw ValidationError("--clear-include excludes --include") }
         if clearExclude && !job.exclude.isEmpty { throw ValidationError("--clear-exclude excludes --exclude") }
+        if noRetention && !job.retention.isEmpty {
+            throw ValidationError("--no-retention excludes the --keep options")
+        }
         if noTimeout && job.timeout != nil { throw ValidationError("--no-timeout excludes --timeout") }
     }
 
@@ -41,6 +47,9 @@ struct JobEdit: ParsableCommand {
             if clearInclude { $0.source.selection.include = [] }
             if clearExclude { $0.source.selection.exclude = [] }
             if wholeDeployment { $0.source.scope = .deployment }
+            if noRetention { $0.retention = nil }
+            try job.retention.apply(to: &$0.retention)
+            $0.timeZone = try job.checkedTimeZone() ?? $0.timeZone
             if noTimeout { $0.policy.timeout = nil }
             if let engine = job.engine { $0.engine = engine }
             try job.apply(to: &$0.source, &$0.policy)

@@ -41,11 +41,21 @@ struct JobOptions: ParsableArguments {
     @Option(
         name: .customLong("stall-timeout"), help: "End a run in which nothing moves for so long (default: 10m).")
     var stallTimeout: DurationArgument?
+
+    @OptionGroup(title: "Retention") var retention: RetentionOptions
+
+    @Option(
+        name: .customLong("time-zone"),
+        help: "The zone whose hours and days count, such as Europe/Warsaw (default: UTC).")
+    var timeZone: String?
 }
 
 extension EngineChoice: ExpressibleByArgument {}
 
 extension JobOptions {
+    /// The zone's name, if it is one.
+    func checkedTimeZone() throws -> String? { try timeZone.map { try CivilZone($0).name } }
+
     /// Puts what was given into a job's source and policy; what was not given stays.
     func apply(to source: inout JobSource, _ policy: inout RunPolicy) throws {
         if database != nil || collection != nil {
