@@ -49,6 +49,7 @@ let package = Package(
             path: "Migrations",
             resources: [
                 .embedInCode("V0001_initial.sql"), .embedInCode("V0002_add_job_engine_settings.sql"),
+                .embedInCode("V0003_retention.sql"),
             ],
             swiftSettings: strict),
         .target(
@@ -73,7 +74,8 @@ let package = Package(
             ],
             swiftSettings: strict),
         .executableTarget(name: "backupctl", dependencies: ["BackupCommands"], swiftSettings: strict),
-        .testTarget(name: "BackupModelTests", dependencies: ["BackupModel"], swiftSettings: strict),
+        .testTarget(
+            name: "BackupModelTests", dependencies: ["BackupModel"], exclude: ["Fixtures"], swiftSettings: strict),
         .testTarget(
             name: "MongoArchiveTests", dependencies: ["BackupModel", "MongoArchive", "CZlib"], exclude: ["Fixtures"],
             swiftSettings: strict),

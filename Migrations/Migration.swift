@@ -21,6 +21,7 @@ extension Migration {
         Migration(
             number: 2, name: "V0002_add_job_engine_settings.sql",
             embedded: PackageResources.V0002_add_job_engine_settings_sql),
+        Migration(number: 3, name: "V0003_retention.sql", embedded: PackageResources.V0003_retention_sql),
     ]
 
     private init(number: Int, name: String, embedded bytes: [UInt8]) {

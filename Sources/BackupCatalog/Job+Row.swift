@@ -8,6 +8,8 @@ extension Job {
         self.init(
             name: name, source: try JobSource(row), engine: try row.value("engine"),
             settings: try EngineSettings(row), repository: try row.text("repository"), policy: try RunPolicy(row),
+            retention: try row.optionalText("retention").map { try RetentionPolicy($0, row) },
+            timeZone: try row.optionalText("time_zone"),
             pausedAt: try row.optionalTime("paused_at"), createdAt: try row.time("created_at"),
             updatedAt: try row.time("updated_at"))
     }
@@ -26,7 +28,8 @@ extension Job {
                     "with_users": source.withUsers ? 1 : 0, "engine": engine.rawValue,
                     "engine_settings": settings.isDefault ? nil : try settings.catalogJSON, "repository": repository,
                     "allow_empty": policy.allowEmpty ? 1 : 0, "timeout_seconds": policy.timeout,
-                    "stall_timeout_seconds": policy.stallTimeout, "paused_at": pausedAt?.catalogMilliseconds,
+                    "stall_timeout_seconds": policy.stallTimeout, "retention": try retention?.json,
+                    "time_zone": timeZone, "paused_at": pausedAt?.catalogMilliseconds,
                     "created_at": createdAt.catalogMilliseconds, "updated_at": updatedAt.catalogMilliseconds,
                 ])
         }
@@ -72,6 +75,14 @@ extension RunPolicy {
         self.init(
             allowEmpty: try row.integer("allow_empty") != 0, timeout: timeout,
             stallTimeout: try row.int("stall_timeout_seconds"))
+    }
+}
+
+extension RetentionPolicy {
+    /// A policy that cannot be read is damage: it must not read as none, nor as another one.
+    fileprivate init(_ text: String, _ row: CatalogRow) throws {
+        guard let policy = try? RetentionPolicy(json: text) else { throw row.damaged("its retention cannot be read") }
+        self = policy
     }
 }
 

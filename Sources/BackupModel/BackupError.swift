@@ -22,6 +22,7 @@ extension BackupError {
         case invalidName = "invalid-name"
         case invalidPattern = "invalid-pattern"
         case invalidURI = "invalid-uri"
+        case invalidPolicy = "invalid-policy"
         // What was asked for is not there, or is in the way.
         case jobNotFound = "job-not-found"
         case jobExists = "job-exists"
@@ -73,7 +74,7 @@ extension BackupError.Code {
     /// The process's exit status for this code (`DESIGN.md`, section 9).
     package var exitStatus: Int32 {
         switch self {
-        case .usage, .invalidName, .invalidPattern, .invalidURI: 64
+        case .usage, .invalidName, .invalidPattern, .invalidURI, .invalidPolicy: 64
         case .incomplete: 3
         case .noRepository: 10
         case .locked: 11

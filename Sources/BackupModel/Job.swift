@@ -8,6 +8,10 @@ package struct Job: Hashable, Sendable {
     package var settings: EngineSettings
     package var repository: String
     package var policy: RunPolicy
+    /// Which snapshots stay; nil: all of them.
+    package var retention: RetentionPolicy?
+    /// The IANA name of the zone whose hours and days count; nil: UTC.
+    package var timeZone: String?
     /// Set while the job is paused: automation leaves it alone, a person may still run it.
     package var pausedAt: Date?
     package var createdAt: Date
@@ -15,8 +19,8 @@ package struct Job: Hashable, Sendable {
 
     package init(
         name: JobName, source: JobSource, engine: EngineChoice = .auto, settings: EngineSettings = EngineSettings(),
-        repository: String = "default", policy: RunPolicy = RunPolicy(), pausedAt: Date? = nil, createdAt: Date,
-        updatedAt: Date
+        repository: String = "default", policy: RunPolicy = RunPolicy(), retention: RetentionPolicy? = nil,
+        timeZone: String? = nil, pausedAt: Date? = nil, createdAt: Date, updatedAt: Date
     ) {
         self.name = name
         self.source = source
@@ -24,6 +28,8 @@ package struct Job: Hashable, Sendable {
         self.settings = settings
         self.repository = repository
         self.policy = policy
+        self.retention = retention
+        self.timeZone = timeZone
         self.pausedAt = pausedAt
         self.createdAt = createdAt
         self.updatedAt = updatedAt

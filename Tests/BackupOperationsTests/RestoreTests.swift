@@ -257,9 +257,32 @@ import Testing
     @Test func whatIsBeingRestoredIsNotDeleted() throws {
         let source = try RestoreSource.open(snapshot.id, workspace: site.workspace, progress: progress)
         let delete = DeleteSnapshot(workspace: site.workspace, repository: try site.workspace.repository("default"))
-        let error = failure { try delete.delete(snapshot, reason: "a test", now: site.clock.now()) }
-        #expect(error?.code == .locked)
+        func attempt() -> BackupError? {
+            failure {
+                try delete.delete(snapshot, sparing: .none, proof: .none, reason: "a test", now: site.clock.now())
+            }
+        }
+        #expect(attempt()?.code == .locked)
+        #expect(try site.workspace.catalog.snapshot(matching: snapshot.id).state == .good)
         try source.check([Self.names[0]], progress: progress)
+    }
+
+    /// The run says which snapshot it reads before it opens it: where files have no locks, that is what holds it.
+    @Test func aRestoreHoldsItsSnapshotInTheCatalog() throws {
+        let time = site.clock.now()
+        var generator = SystemRandomNumberGenerator()
+        var run = Run(
+            id: RunID(at: time, using: &generator), kind: .restore, job: "orders", trigger: .manual, queuedAt: time)
+        run = try site.workspace.catalog.start(run, owner: ProcessIdentity.current(), site.workspace.act(time))
+        _ = try RestoreSource.open(snapshot.id, workspace: site.workspace, progress: progress, reader: run.id)
+        #expect(try site.workspace.catalog.readers() == [snapshot.id: run.id])
+        let delete = DeleteSnapshot(workspace: site.workspace, repository: try site.workspace.repository("default"))
+        let error = failure {
+            try delete.delete(snapshot, sparing: .none, proof: .none, reason: "a test", now: site.clock.now())
+        }
+        #expect(error?.code == .locked)
+        #expect(error?.message.contains("run '\(run.id)' is reading it") == true)
+        #expect(try site.entries().count == 1)
     }
 }
 

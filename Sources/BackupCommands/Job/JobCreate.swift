@@ -29,9 +29,11 @@ struct JobCreate: ParsableCommand {
         var settings = EngineSettings()
         try job.apply(to: &source, &policy)
         try job.apply(to: &settings)
+        var retention: RetentionPolicy?
+        try job.retention.apply(to: &retention)
         let created = try JobEditing(workspace: options.openWorkspace()).create(
             name: name, connection: given, source: source, engine: job.engine ?? .auto, settings: settings,
-            policy: policy, now: .now)
+            policy: policy, retention: retention, timeZone: job.checkedTimeZone(), now: .now)
         try options.output.confirm(JobView.json(created), text: "created job '\(name)': \(JobView.summary(created))")
         warnAboutPassword(given, created)
     }

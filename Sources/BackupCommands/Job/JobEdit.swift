@@ -33,6 +33,9 @@ struct JobEdit: ParsableCommand {
     @Flag(name: .customLong("clear-extra-tool-args"), help: "Remove the extra arguments of the tool.")
     var clearExtraToolArguments = false
 
+    @Flag(name: .customLong("no-retention"), help: "Remove the retention policy: keep everything.")
+    var noRetention = false
+
     @Argument(help: "The job's name.")
     var name: String
 
@@ -43,6 +46,9 @@ struct JobEdit: ParsableCommand {
         if clearInclude && !job.include.isEmpty { throw ValidationError("--clear-include excludes --include") }
         if clearExclude && !job.exclude.isEmpty { throw ValidationError("--clear-exclude excludes --exclude") }
         if noQuery && job.dump.query != nil { throw ValidationError("--no-query excludes --query") }
+        if noRetention && !job.retention.isEmpty {
+            throw ValidationError("--no-retention excludes the --keep options")
+        }
         if noTimeout && job.timeout != nil { throw ValidationError("--no-timeout excludes --timeout") }
     }
 
@@ -53,6 +59,9 @@ struct JobEdit: ParsableCommand {
             if clearInclude { $0.source.selection.include = [] }
             if clearExclude { $0.source.selection.exclude = [] }
             if wholeDeployment { $0.source.scope = .deployment }
+            if noRetention { $0.retention = nil }
+            try job.retention.apply(to: &$0.retention)
+            $0.timeZone = try job.checkedTimeZone() ?? $0.timeZone
             if noTimeout { $0.policy.timeout = nil }
             if let engine = job.engine { $0.engine = engine }
             if noQuery { $0.settings.dump.query = nil }

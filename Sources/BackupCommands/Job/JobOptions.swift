@@ -46,6 +46,13 @@ struct JobOptions: ParsableArguments {
     @Option(
         name: .customLong("stall-timeout"), help: "End a run in which nothing moves for so long (default: 10m).")
     var stallTimeout: DurationArgument?
+
+    @OptionGroup(title: "Retention") var retention: RetentionOptions
+
+    @Option(
+        name: .customLong("time-zone"),
+        help: "The zone whose hours and days count, such as Europe/Warsaw (default: UTC).")
+    var timeZone: String?
 }
 
 extension EngineChoice: ExpressibleByArgument {}
@@ -67,6 +74,9 @@ extension JobOptions {
         dump.apply(to: &settings.dump)
         if !place.extraArguments.isEmpty { settings.dump.extraArguments = place.extraArguments }
     }
+
+    /// The zone's name, if it is one.
+    func checkedTimeZone() throws -> String? { try timeZone.map { try CivilZone($0).name } }
 
     /// Puts what was given into a job's source and policy; what was not given stays.
     func apply(to source: inout JobSource, _ policy: inout RunPolicy) throws {

@@ -8,6 +8,7 @@ enum JobView {
             "settings": settings(job.settings),
             "repository": .string(job.repository), "allowEmpty": JSONValue(job.policy.allowEmpty),
             "timeout": JSONValue(job.policy.timeout), "stallTimeout": JSONValue(job.policy.stallTimeout),
+            "retention": retention(job.retention), "timeZone": JSONValue(job.timeZone),
             "paused": JSONValue(job.pausedAt != nil), "pausedAt": JSONValue(job.pausedAt),
             "createdAt": JSONValue(job.createdAt), "updatedAt": JSONValue(job.updatedAt),
         ])
@@ -23,6 +24,15 @@ enum JobView {
             "parallelCollections": JSONValue(settings.dump.parallelCollections),
             "extraToolArgs": JSONValue(settings.dump.extraArguments),
         ])
+    }
+
+    /// The rules by their keys, as `retention plan` takes them.
+    static func retention(_ policy: RetentionPolicy?) -> JSONValue {
+        guard let policy else { return .null }
+        var rules: [String: JSONValue] = [:]
+        for (unit, count) in policy.counts { rules[unit.countKey] = JSONValue(count) }
+        for (unit, span) in policy.spans { rules[unit.spanKey] = .string("\(span)") }
+        return .object(rules)
     }
 
     private static func source(_ source: JobSource) -> JSONValue {
@@ -87,6 +97,7 @@ enum JobView {
             ("empty", job.policy.allowEmpty ? "allowed" : "a failure"),
             ("timeout", job.policy.timeout.map(DurationText.text) ?? "none"),
             ("stall timeout", DurationText.text(job.policy.stallTimeout)),
+            ("keeps", job.retention.map { "\($0)" } ?? "everything"), ("time zone", job.timeZone ?? "UTC"),
             ("state", job.pausedAt.map { "paused since \(Format.time($0))" } ?? "active"),
             ("created", Format.time(job.createdAt)), ("changed", Format.time(job.updatedAt)),
         ]

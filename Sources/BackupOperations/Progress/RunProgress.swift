@@ -98,6 +98,14 @@ package final class RunProgress: RunMonitor {
         }
     }
 
+    /// A snapshot of so many stored bytes is gone.
+    func removed(bytes: Int64) {
+        state.withLock {
+            $0.removedBytes &+= bytes
+            $0.activity &+= 1
+        }
+    }
+
     package func stored(bytes: Int64) {
         state.withLock { $0.storedBytes = bytes }
     }
@@ -105,7 +113,7 @@ package final class RunProgress: RunMonitor {
 
 package struct ProgressState: Sendable {
     package enum Phase: String, Sendable {
-        case connecting, dumping, checking, planning, restoring, indexing, publishing
+        case connecting, dumping, checking, planning, restoring, indexing, publishing, removing
     }
 
     package var phase = Phase.connecting
@@ -113,6 +121,7 @@ package struct ProgressState: Sendable {
     package var bytes: Int64 = 0
     package var storedBytes: Int64 = 0
     package var checkedBytes: Int64 = 0
+    package var removedBytes: Int64 = 0
     package var expectedDocuments: Int64?
     package var expectedBytes: Int64?
     package var expectedNamespaces: Int?

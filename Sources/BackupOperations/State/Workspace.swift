@@ -12,6 +12,7 @@ package struct Workspace: Sendable {
     /// Gives the engine of a run, and the calls that a repository makes: others in tests only.
     package var engine: @Sendable (EngineOrder) throws -> any Engine
     package var fileCalls: any FileCalls = SystemFileCalls()
+    package var uptime: @Sendable () -> Uptime? = Uptime.current
     /// Hears what runs write to their logs.
     package var echo: (@Sendable (String) -> Void)?
 

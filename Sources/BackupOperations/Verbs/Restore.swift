@@ -10,6 +10,8 @@ struct Restore: Sendable {
     let request: RestoreRequested
     let uri: String
     let progress: RunProgress
+    /// The run in the history; nil for a dry run.
+    var run: RunID?
 
     struct Prepared: @unchecked Sendable {
         // Handed from one thread to the next, which wait for each other: never used by two at once.
@@ -30,7 +32,7 @@ struct Restore: Sendable {
         progress.runs(on: engine.identity)
         let deployment = try MongoDeployment(uri: uri)
         try deployment.ping()
-        let source = try RestoreSource.open(request.source, workspace: workspace, progress: progress)
+        let source = try RestoreSource.open(request.source, workspace: workspace, progress: progress, reader: run)
         progress.enter(.planning)
         let plan = try RestorePlan.make(archive: source.namespaces(), choice: request.choice) {
             try progress.cancellation.check()

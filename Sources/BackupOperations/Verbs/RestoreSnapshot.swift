@@ -36,7 +36,7 @@ package struct RestoreSnapshot {
         result.warnings = troubles
         log?.write("restore of '\(request.source)' into \(result.target) by \(workspace.actor)")
         do {
-            let restore = Restore(workspace: workspace, request: request, uri: uri, progress: progress)
+            let restore = Restore(workspace: workspace, request: request, uri: uri, progress: progress, run: run?.id)
             let supervisor = Supervisor()
             let beat: (ProgressState) -> Void = { [run] state in
                 if let run { workspace.heartbeat(run.id, state, cancellation, at: now()) }

@@ -24,7 +24,9 @@ package struct RunBackup {
     package func run(
         job: BackupModel.Job, trigger: RunTrigger, watch: (RunProgress) -> Void = { _ in }
     ) throws -> Run {
-        let troubles = Recovery(workspace: workspace).recover(now: now())
+        var troubles = Recovery(workspace: workspace).recover(now: now())
+        // Retention asks later on whether times can be trusted.
+        do { try workspace.readClock(at: now()) } catch { troubles.append(BackupError(error).message) }
         var run = try begin(job, trigger: trigger)
         let log = workspace.openLog(of: run.id, now: now)
         let progress = RunProgress(cancellation: cancellation, log: log)
@@ -37,6 +39,7 @@ package struct RunBackup {
             let published = try limits.run(
                 progress: progress, heartbeat: { [run] in workspace.heartbeat(run.id, $0, cancellation, at: now()) },
                 work: { try backup.perform() })
+            if let anomaly = anomaly(of: published.snapshot) { progress.warning("\(anomaly)") }
             run.warnings = progress.current.warnings
             run.succeed(with: published.snapshot, at: now())
             run = try enter(published, run: run)
@@ -65,6 +68,14 @@ package struct RunBackup {
                 "cannot enter snapshot '\(published.snapshot.id)' into the catalog: \(cause.message)",
                 hint: "the snapshot is stored and whole; the next run enters it.")
         }
+    }
+
+    /// Whether the new snapshot is suspiciously small against those before it. The catalog that cannot say is about to be
+    /// written to, and will be heard of there.
+    private func anomaly(of snapshot: Snapshot) -> SizeAnomaly? {
+        guard let before = try? workspace.snapshots(job: snapshot.job) else { return nil }
+        return SizeAnomaly.find(
+            in: SnapshotSize(snapshot), before: SnapshotSize.sizes(of: before, at: snapshot.createdAt))
     }
 
     private func begin(_ job: BackupModel.Job, trigger: RunTrigger) throws -> Run {
