@@ -25,6 +25,7 @@ let package = Package(
         .systemLibrary(name: "CDeflate", pkgConfig: "libdeflate", providers: [.apt(["libdeflate-dev"])]),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .target(name: "CSystem"),
+        .target(name: "CProcess"),
         .target(name: "BackupModel", swiftSettings: strict),
         .target(
             name: "MongoArchive", dependencies: ["BackupModel"], exclude: ["FORMAT.md"], swiftSettings: strict),
@@ -37,7 +38,7 @@ let package = Package(
             swiftSettings: strict),
         .target(
             name: "BackupEngines",
-            dependencies: ["BackupModel", "MongoArchive", "BackupPipeline", "CMongoc"],
+            dependencies: ["BackupModel", "MongoArchive", "BackupPipeline", "CMongoc", "CProcess"],
             swiftSettings: strict),
         .target(
             name: "BackupStorage",
@@ -46,7 +47,10 @@ let package = Package(
         .target(
             name: "Migrations",
             path: "Migrations",
-            resources: [.embedInCode("V0001_initial.sql")],
+            resources: [
+                .embedInCode("V0001_initial.sql"), .embedInCode("V0002_add_job_engine_settings.sql"),
+                .embedInCode("V0003_retention.sql"),
+            ],
             swiftSettings: strict),
         .target(
             name: "BackupCatalog",
@@ -65,7 +69,7 @@ let package = Package(
         .target(
             name: "BackupCommands",
             dependencies: [
-                "BackupModel", "BackupCatalog", "BackupOperations",
+                "BackupModel", "BackupEngines", "BackupCatalog", "BackupOperations",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),
@@ -80,7 +84,8 @@ let package = Package(
             exclude: ["Fixtures"], swiftSettings: strict),
         .testTarget(
             name: "BackupEnginesTests",
-            dependencies: ["BackupModel", "MongoArchive", "BackupPipeline", "BackupEngines"], swiftSettings: strict),
+            dependencies: ["BackupModel", "MongoArchive", "BackupPipeline", "BackupEngines", "BackupTestSupport"],
+            swiftSettings: strict),
         .testTarget(
             name: "BackupStorageTests",
             dependencies: ["BackupModel", "MongoArchive", "BackupPipeline", "BackupStorage"],
@@ -107,7 +112,7 @@ let package = Package(
             swiftSettings: strict),
         .target(
             name: "BackupTestSupport", dependencies: ["BackupModel", "MongoArchive", "BackupEngines"],
-            path: "Tests/BackupTestSupport", swiftSettings: strict),
+            path: "Tests/BackupTestSupport", exclude: ["FakeTools"], swiftSettings: strict),
         .testTarget(
             name: "IntegrationTests",
             dependencies: ["BackupModel", "MongoArchive", "BackupEngines", "BackupTestSupport"],

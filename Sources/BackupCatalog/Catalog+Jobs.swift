@@ -31,12 +31,13 @@ extension Catalog {
                 sql: """
                     INSERT INTO job
                         (name, connection_kind, connection, scope_database, scope_collection, include_patterns,
-                        exclude_patterns, with_users, engine, repository, allow_empty, timeout_seconds,
-                        stall_timeout_seconds, paused_at, created_at, updated_at, digest)
+                        exclude_patterns, with_users, engine, engine_settings, repository, allow_empty, timeout_seconds,
+                        stall_timeout_seconds, retention, time_zone, paused_at, created_at, updated_at, digest)
                     VALUES
                         (:name, :connection_kind, :connection, :scope_database, :scope_collection, :include_patterns,
-                        :exclude_patterns, :with_users, :engine, :repository, :allow_empty, :timeout_seconds,
-                        :stall_timeout_seconds, :paused_at, :created_at, :updated_at, :digest)
+                        :exclude_patterns, :with_users, :engine, :engine_settings, :repository, :allow_empty,
+                        :timeout_seconds, :stall_timeout_seconds, :retention, :time_zone, :paused_at, :created_at,
+                        :updated_at, :digest)
                     """,
                 arguments: job.row.arguments())
             try database.record(.jobCreated, EventSubject(job: job.name.text), act)
@@ -113,8 +114,9 @@ extension Database {
                 SET connection_kind = :connection_kind, connection = :connection, scope_database = :scope_database,
                     scope_collection = :scope_collection, include_patterns = :include_patterns,
                     exclude_patterns = :exclude_patterns, with_users = :with_users, engine = :engine,
-                    repository = :repository, allow_empty = :allow_empty, timeout_seconds = :timeout_seconds,
-                    stall_timeout_seconds = :stall_timeout_seconds, paused_at = :paused_at,
+                    engine_settings = :engine_settings, repository = :repository, allow_empty = :allow_empty,
+                    timeout_seconds = :timeout_seconds, stall_timeout_seconds = :stall_timeout_seconds,
+                    retention = :retention, time_zone = :time_zone, paused_at = :paused_at,
                     created_at = :created_at, updated_at = :updated_at, digest = :digest
                 WHERE name = :name
                 """,
@@ -129,7 +131,9 @@ extension Job {
             ("connection", source.connection != old.source.connection), ("scope", source.scope != old.source.scope),
             ("selection", source.selection != old.source.selection),
             ("users", source.withUsers != old.source.withUsers), ("engine", engine != old.engine),
+            ("engine settings", settings != old.settings),
             ("repository", repository != old.repository), ("policy", policy != old.policy),
+            ("retention", retention != old.retention), ("time zone", timeZone != old.timeZone),
             ("paused", pausedAt != old.pausedAt),
         ]
         return parts.filter(\.1).map(\.0).joined(separator: ", ")

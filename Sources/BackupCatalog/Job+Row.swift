@@ -7,7 +7,9 @@ extension Job {
         guard let name = try? JobName(row.text("name")) else { throw row.damaged("its name is not a job's") }
         self.init(
             name: name, source: try JobSource(row), engine: try row.value("engine"),
-            repository: try row.text("repository"), policy: try RunPolicy(row),
+            settings: try EngineSettings(row), repository: try row.text("repository"), policy: try RunPolicy(row),
+            retention: try row.optionalText("retention").map { try RetentionPolicy($0, row) },
+            timeZone: try row.optionalText("time_zone"),
             pausedAt: try row.optionalTime("paused_at"), createdAt: try row.time("created_at"),
             updatedAt: try row.time("updated_at"))
     }
@@ -23,9 +25,11 @@ extension Job {
                     "scope_database": scope.database, "scope_collection": scope.collection,
                     "include_patterns": try source.selection.include.map(\.text).catalogJSON,
                     "exclude_patterns": try source.selection.exclude.map(\.text).catalogJSON,
-                    "with_users": source.withUsers ? 1 : 0, "engine": engine.rawValue, "repository": repository,
+                    "with_users": source.withUsers ? 1 : 0, "engine": engine.rawValue,
+                    "engine_settings": settings.isDefault ? nil : try settings.catalogJSON, "repository": repository,
                     "allow_empty": policy.allowEmpty ? 1 : 0, "timeout_seconds": policy.timeout,
-                    "stall_timeout_seconds": policy.stallTimeout, "paused_at": pausedAt?.catalogMilliseconds,
+                    "stall_timeout_seconds": policy.stallTimeout, "retention": try retention?.json,
+                    "time_zone": timeZone, "paused_at": pausedAt?.catalogMilliseconds,
                     "created_at": createdAt.catalogMilliseconds, "updated_at": updatedAt.catalogMilliseconds,
                 ])
         }
@@ -44,12 +48,41 @@ extension JobSource {
     }
 }
 
+extension EngineSettings {
+    fileprivate init(_ row: CatalogRow) throws {
+        guard let text = try row.optionalText("engine_settings") else {
+            self.init()
+            return
+        }
+        guard let settings = try? JSONDecoder().decode(EngineSettings.self, from: Data(text.utf8)) else {
+            throw row.damaged("its engine_settings cannot be read")
+        }
+        self = settings
+    }
+
+    fileprivate var catalogJSON: String {
+        get throws {
+            let encoder = JSONEncoder()
+            encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+            return String(decoding: try encoder.encode(self), as: UTF8.self)
+        }
+    }
+}
+
 extension RunPolicy {
     fileprivate init(_ row: CatalogRow) throws {
         let timeout = try row.optionalInteger("timeout_seconds") == nil ? nil : row.int("timeout_seconds")
         self.init(
             allowEmpty: try row.integer("allow_empty") != 0, timeout: timeout,
             stallTimeout: try row.int("stall_timeout_seconds"))
+    }
+}
+
+extension RetentionPolicy {
+    /// A policy that cannot be read is damage: it must not read as none, nor as another one.
+    fileprivate init(_ text: String, _ row: CatalogRow) throws {
+        guard let policy = try? RetentionPolicy(json: text) else { throw row.damaged("its retention cannot be read") }
+        self = policy
     }
 }
 

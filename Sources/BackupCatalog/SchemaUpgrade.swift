@@ -35,10 +35,9 @@ struct SchemaUpgrade {
     private func step(_ database: Database, isCopied: inout Bool) throws {
         let version = try version(database)
         guard let next = opening.migrations.first(where: { $0.number > version }) else { return }
-        if version > 0 && !isCopied {
-            try copyAside(before: next)
-            isCopied = true
-        }
+        // Of a catalog that is being made there is nothing to copy.
+        if version > 0 && !isCopied { try copyAside(before: next) }
+        isCopied = true
         try database.execute(sql: next.sql)
         // A pragma takes no bound value; this one is a number of ours.
         try database.execute(sql: "PRAGMA user_version = \(next.number)")

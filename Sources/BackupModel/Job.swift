@@ -5,22 +5,31 @@ package struct Job: Hashable, Sendable {
     package var name: JobName
     package var source: JobSource
     package var engine: EngineChoice
+    package var settings: EngineSettings
     package var repository: String
     package var policy: RunPolicy
+    /// Which snapshots stay; nil: all of them.
+    package var retention: RetentionPolicy?
+    /// The IANA name of the zone whose hours and days count; nil: UTC.
+    package var timeZone: String?
     /// Set while the job is paused: automation leaves it alone, a person may still run it.
     package var pausedAt: Date?
     package var createdAt: Date
     package var updatedAt: Date
 
     package init(
-        name: JobName, source: JobSource, engine: EngineChoice = .auto, repository: String = "default",
-        policy: RunPolicy = RunPolicy(), pausedAt: Date? = nil, createdAt: Date, updatedAt: Date
+        name: JobName, source: JobSource, engine: EngineChoice = .auto, settings: EngineSettings = EngineSettings(),
+        repository: String = "default", policy: RunPolicy = RunPolicy(), retention: RetentionPolicy? = nil,
+        timeZone: String? = nil, pausedAt: Date? = nil, createdAt: Date, updatedAt: Date
     ) {
         self.name = name
         self.source = source
         self.engine = engine
+        self.settings = settings
         self.repository = repository
         self.policy = policy
+        self.retention = retention
+        self.timeZone = timeZone
         self.pausedAt = pausedAt
         self.createdAt = createdAt
         self.updatedAt = updatedAt
@@ -86,6 +95,8 @@ extension DumpScope: CustomStringConvertible {
 /// Which engine a job asks for. `auto` takes the best one that is there when the run starts.
 package enum EngineChoice: String, Hashable, Sendable, Codable, CaseIterable {
     case auto
+    case mongodump
+    case docker
     case builtin
 }
 

@@ -111,7 +111,7 @@ struct ConcurrencyTests {
             try CatalogOpening(path: scratch.path, migrations: MigrationTests.both).open().close()
         }
         #expect(errors.isEmpty, "\(errors)")
-        #expect(try scratch.names() == ["catalog.sqlite", "catalog.sqlite.before-V0002"])
+        #expect(try scratch.names() == ["catalog.sqlite", "catalog.sqlite" + MigrationTests.copySuffix])
     }
 
     @Test func processesShareACatalogFromItsFirstOpening() async throws {

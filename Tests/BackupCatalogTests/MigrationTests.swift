@@ -7,9 +7,13 @@ import Testing
 @testable import BackupCatalog
 
 struct MigrationTests {
-    /// A second version, for tests of the way from one to the next.
+    /// The number of the version that comes next, and what a copy from before it is called.
+    static let next = Migration.all.count + 1
+    static let copySuffix = ".before-V" + String(repeating: "0", count: 4 - String(next).count) + String(next)
+
+    /// One more version, for tests of the way from one to the next.
     static let second = Migration(
-        number: 2, name: "V0002_test.sql",
+        number: next, name: "test.sql",
         sql: "ALTER TABLE job ADD COLUMN note TEXT; CREATE TABLE extra (id INTEGER) STRICT")
 
     static let both = Migration.all + [second]
@@ -72,9 +76,9 @@ struct MigrationTests {
         #expect(try catalog.events() == events)
         #expect(try catalog.quickCheck().isEmpty)
         #expect(try catalog.check().damagedRows.isEmpty, "a new column that is NULL must not change a digest")
-        #expect(try catalog.read { try Int.fetchOne($0, sql: "PRAGMA user_version") } == 2)
+        #expect(try catalog.read { try Int.fetchOne($0, sql: "PRAGMA user_version") } == Self.next)
         #expect(try catalog.read { try Int.fetchOne($0, sql: "SELECT count(*) FROM extra") } == 0)
-        let copy = scratch.path + ".before-V0002"
+        let copy = scratch.path + Self.copySuffix
         #expect(try permissions(copy) == 0o600)
         #expect(try scratch.names().filter { $0.contains("partial") }.isEmpty)
         let restored = try Catalog.open(at: copy)
@@ -89,9 +93,9 @@ struct MigrationTests {
     @Test func severalMigrationsAreCopiedAsideOnce() throws {
         let scratch = try Scratch()
         try scratch.catalog().close()
-        let third = Migration(number: 3, name: "V0003_test.sql", sql: "CREATE TABLE more (id INTEGER) STRICT")
+        let third = Migration(number: Self.next + 1, name: "more.sql", sql: "CREATE TABLE more (id INTEGER) STRICT")
         try CatalogOpening(path: scratch.path, migrations: Self.both + [third]).open().close()
-        #expect(try scratch.names() == ["catalog.sqlite", "catalog.sqlite.before-V0002"])
+        #expect(try scratch.names() == ["catalog.sqlite", "catalog.sqlite" + Self.copySuffix])
     }
 
     @Test(arguments: [
@@ -102,7 +106,7 @@ struct MigrationTests {
         let scratch = try Scratch()
         let old = try scratch.catalog()
         try old.backUp(1)
-        let broken = Migration(number: 2, name: "V0002_broken.sql", sql: sql)
+        let broken = Migration(number: Self.next, name: "broken.sql", sql: sql)
         let opening = CatalogOpening(path: scratch.path, migrations: Migration.all + [broken])
         #expect(failure { _ = try opening.open() }?.code == .catalogFailed)
         #expect(try old.check().isSound)
@@ -110,7 +114,7 @@ struct MigrationTests {
         try old.close()
         let again = try Catalog.open(at: scratch.path)
         #expect(try again.check().isSound)
-        #expect(try again.read { try Int.fetchOne($0, sql: "PRAGMA user_version") } == 1)
+        #expect(try again.read { try Int.fetchOne($0, sql: "PRAGMA user_version") } == Migration.all.count)
     }
 
     @Test func withoutACopyNothingIsUpgraded() throws {
@@ -118,11 +122,11 @@ struct MigrationTests {
         try scratch.catalog().close()
         // A folder is in the way of the copy.
         try FileManager.default.createDirectory(
-            atPath: scratch.path + ".before-V0002/x", withIntermediateDirectories: true)
+            atPath: scratch.path + Self.copySuffix + "/x", withIntermediateDirectories: true)
         let opening = CatalogOpening(path: scratch.path, migrations: Self.both)
         #expect(failure { _ = try opening.open() } != nil)
         let catalog = try Catalog.open(at: scratch.path)
-        #expect(try catalog.read { try Int.fetchOne($0, sql: "PRAGMA user_version") } == 1)
+        #expect(try catalog.read { try Int.fetchOne($0, sql: "PRAGMA user_version") } == Migration.all.count)
     }
 
     @Test func aMigrationThatIsKilledLeavesTheOldState() async throws {
@@ -132,20 +136,22 @@ struct MigrationTests {
         await #expect(processExitsWith: .signal(SIGKILL)) { [path = path as String] in
             // The copy is in place before the migration begins; this one never ends by itself.
             let endless = Migration(
-                number: 2, name: "V0002_endless.sql",
+                number: MigrationTests.next, name: "endless.sql",
                 sql: """
                     CREATE TABLE extra (id INTEGER) STRICT;
                     INSERT INTO extra WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i FROM n
                     """)
             Thread.detachNewThread {
                 // Not for ever: without a copy the test fails below.
-                for _ in 0..<5000 where !FileManager.default.fileExists(atPath: path + ".before-V0002") { usleep(1000) }
+                for _ in 0..<5000 where !FileManager.default.fileExists(atPath: path + MigrationTests.copySuffix) {
+                    usleep(1000)
+                }
                 usleep(300_000)
                 kill(getpid(), SIGKILL)
             }
             _ = try CatalogOpening(path: path, migrations: Migration.all + [endless]).open()
         }
-        #expect(try permissions(path + ".before-V0002") == 0o600)
+        #expect(try permissions(path + MigrationTests.copySuffix) == 0o600)
         let catalog = try CatalogOpening(path: path, migrations: Self.both).open()
         #expect(try catalog.quickCheck().isEmpty)
         #expect(try catalog.check().damagedRows.isEmpty)

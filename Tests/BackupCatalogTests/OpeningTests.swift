@@ -37,7 +37,8 @@ struct OpeningTests {
                 _ = try catalog.jobs()
                 try CatalogOpening(path: path, migrations: MigrationTests.both)
                     .open().close()
-                for name in ["", "-wal", "-shm", ".before-V0002"] where try permissions(path + name) != 0o600 {
+                for name in ["", "-wal", "-shm", MigrationTests.copySuffix] where try permissions(path + name) != 0o600
+                {
                     print("\(name): \(String(try permissions(path + name), radix: 8))")
                     exit(EXIT_FAILURE)
                 }
@@ -105,7 +106,7 @@ struct OpeningTests {
         #expect(try FileManager.default.attributesOfItem(atPath: path)[.size] as? Int ?? 0 > 0)
         let upgraded = try CatalogOpening(path: path, migrations: MigrationTests.both).open()
         #expect(try upgraded.repositories().count == 1)
-        #expect(FileManager.default.fileExists(atPath: path + ".before-V0002"))
+        #expect(FileManager.default.fileExists(atPath: path + MigrationTests.copySuffix))
     }
 
     @Test func aFullDiskIsSaidAndChangesNothing() throws {

@@ -41,7 +41,8 @@ struct JSONContractTests {
     ]
     private static let job: [String: JSONType] = [
         "name": .string, "source": .object, "engine": .string, "repository": .string, "allowEmpty": .bool,
-        "timeout": .nullable(.int), "stallTimeout": .int, "paused": .bool, "pausedAt": .nullable(.time),
+        "timeout": .nullable(.int), "stallTimeout": .int, "retention": .nullable(.object),
+        "timeZone": .nullable(.string), "paused": .bool, "pausedAt": .nullable(.time),
         "createdAt": .time, "updatedAt": .time,
     ]
 

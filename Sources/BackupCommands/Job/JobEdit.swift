@@ -22,6 +22,20 @@ struct JobEdit: ParsableCommand {
     @Flag(name: .customLong("no-timeout"), help: "Remove the limit on the time that a run may take.")
     var noTimeout = false
 
+    @Flag(name: .customLong("no-query"), help: "Take all documents of the collection again.")
+    var noQuery = false
+
+    @Flag(
+        name: .customLong("clear-tools"),
+        help: "Forget where the tools are: folder, image, container runtime and network.")
+    var clearTools = false
+
+    @Flag(name: .customLong("clear-extra-tool-args"), help: "Remove the extra arguments of the tool.")
+    var clearExtraToolArguments = false
+
+    @Flag(name: .customLong("no-retention"), help: "Remove the retention policy: keep everything.")
+    var noRetention = false
+
     @Argument(help: "The job's name.")
     var name: String
 
@@ -31,19 +45,30 @@ struct JobEdit: ParsableCommand {
         }
         if clearInclude && !job.include.isEmpty { throw ValidationError("--clear-include excludes --include") }
         if clearExclude && !job.exclude.isEmpty { throw ValidationError("--clear-exclude excludes --exclude") }
+        if noQuery && job.dump.query != nil { throw ValidationError("--no-query excludes --query") }
+        if noRetention && !job.retention.isEmpty {
+            throw ValidationError("--no-retention excludes the --keep options")
+        }
         if noTimeout && job.timeout != nil { throw ValidationError("--no-timeout excludes --timeout") }
     }
 
     func run() throws {
         let name = try JobName(name)
-        let given = try job.connection.given()
+        let given = try job.givenConnection()
         let edited = try JobEditing(workspace: options.openWorkspace()).edit(name: name, connection: given, now: .now) {
             if clearInclude { $0.source.selection.include = [] }
             if clearExclude { $0.source.selection.exclude = [] }
             if wholeDeployment { $0.source.scope = .deployment }
+            if noRetention { $0.retention = nil }
+            try job.retention.apply(to: &$0.retention)
+            $0.timeZone = try job.checkedTimeZone() ?? $0.timeZone
             if noTimeout { $0.policy.timeout = nil }
             if let engine = job.engine { $0.engine = engine }
+            if noQuery { $0.settings.dump.query = nil }
+            if clearTools { $0.settings.place = ToolPlace() }
+            if clearExtraToolArguments { $0.settings.dump.extraArguments = [] }
             try job.apply(to: &$0.source, &$0.policy)
+            try job.apply(to: &$0.settings)
         }
         try options.output.confirm(JobView.json(edited), text: "changed job '\(name)': \(JobView.summary(edited))")
     }
