@@ -8,8 +8,8 @@ struct Backupctl: ParsableCommand {
         version: ProductVersion.text,
         subcommands: [
             JobCommand.self, RunCommand.self, SnapshotList.self, SnapshotShow.self, RunHistory.self, RunLogCommand.self,
-            RestoreCommand.self, PruneCommand.self, SnapshotPinCommand.self, SnapshotUnpinCommand.self,
-            SnapshotDelete.self, RetentionCommand.self, CatalogCommand.self,
+            RestoreCommand.self, ScheduleCommand.self, VersionCommand.self, PruneCommand.self, SnapshotPinCommand.self,
+            SnapshotUnpinCommand.self, SnapshotDelete.self, RetentionCommand.self, CatalogCommand.self,
         ]
     )
 

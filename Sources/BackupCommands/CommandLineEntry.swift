@@ -35,7 +35,8 @@ package enum CommandLineEntry {
     private static func reportParsing(_ error: any Error) -> Int32 {
         let code = Backupctl.exitCode(for: error)
         guard !code.isSuccess else {
-            print(Backupctl.fullMessage(for: error))
+            let text = Backupctl.fullMessage(for: error)
+            print(text == ProductVersion.text ? VersionReport().short : text)
             return 0
         }
         guard code == .validationFailure else {

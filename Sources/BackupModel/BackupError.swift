@@ -22,6 +22,8 @@ extension BackupError {
         case invalidName = "invalid-name"
         case invalidPattern = "invalid-pattern"
         case invalidURI = "invalid-uri"
+        case invalidSchedule = "invalid-schedule"
+        case invalidTimeZone = "invalid-time-zone"
         case invalidPolicy = "invalid-policy"
         // What was asked for is not there, or is in the way.
         case jobNotFound = "job-not-found"
@@ -61,6 +63,8 @@ extension BackupError {
         case storageFailed = "storage-failed"
         case catalogFailed = "catalog-failed"
         case catalogTooNew = "catalog-too-new"
+        /// The system's file for a time zone.
+        case timeZoneDamaged = "time-zone-damaged"
         // How a run ended.
         case incomplete
         case cancelled
@@ -74,7 +78,7 @@ extension BackupError.Code {
     /// The process's exit status for this code (`DESIGN.md`, section 9).
     package var exitStatus: Int32 {
         switch self {
-        case .usage, .invalidName, .invalidPattern, .invalidURI, .invalidPolicy: 64
+        case .usage, .invalidName, .invalidPattern, .invalidURI, .invalidSchedule, .invalidTimeZone, .invalidPolicy: 64
         case .incomplete: 3
         case .noRepository: 10
         case .locked: 11

@@ -4,35 +4,73 @@ package import Foundation
 package enum Timestamp {
     /// `2026-01-14T02:00:00Z`: RFC 3339, to the second.
     package static func rfc3339(_ time: Date) -> String {
-        let c = components(time)
-        return "\(pad(c.year, 4))-\(pad(c.month))-\(pad(c.day))T\(pad(c.hour)):\(pad(c.minute)):\(pad(c.second))Z"
+        let (date, second) = split(time)
+        return "\(pad(date.year, 4))-\(pad(date.month))-\(pad(date.day))"
+            + "T\(pad(second / 3600)):\(pad(second / 60 % 60)):\(pad(second % 60))Z"
     }
 
     /// `20260114T020000Z`, for names of files.
     package static func compact(_ time: Date) -> String {
-        let c = components(time)
-        return "\(pad(c.year, 4))\(pad(c.month))\(pad(c.day))T\(pad(c.hour))\(pad(c.minute))\(pad(c.second))Z"
+        let (date, second) = split(time)
+        return "\(pad(date.year, 4))\(pad(date.month))\(pad(date.day))"
+            + "T\(pad(second / 3600))\(pad(second / 60 % 60))\(pad(second % 60))Z"
     }
 
-    /// Reads RFC 3339 in UTC (`...Z`), with or without a fraction of a second; nil for anything else.
+    /// Reads RFC 3339 (`2026-01-14T02:00:00Z`, with a fraction of a second or an offset too); nil for anything else,
+    /// and for days and times that there are not.
     package static func parse(_ text: String) -> Date? {
-        if let time = try? Date(text, strategy: .iso8601) { return time }
-        return try? Date(text, strategy: Date.ISO8601FormatStyle(includingFractionalSeconds: true))
+        var rest = Array(text.utf8)[...]
+        guard let year = number(&rest, 4), year > 0, take("-", &rest), let month = number(&rest, 2),
+            (1...12).contains(month), take("-", &rest), let day = number(&rest, 2), day > 0,
+            day <= CivilTime.length(ofMonth: month, in: year), take("T", &rest), let hour = number(&rest, 2), hour < 24,
+            take(":", &rest), let minute = number(&rest, 2), minute < 60, take(":", &rest),
+            let second = number(&rest, 2),
+            second < 60, let fraction = fraction(&rest), let offset = offset(&rest), rest.isEmpty
+        else { return nil }
+        let seconds = CivilTime.day(year, month, day) * 86400 + hour * 3600 + minute * 60 + second - offset
+        return Date(timeIntervalSince1970: Double(seconds) + fraction)
     }
 
-    private static func components(
-        _ time: Date
-    ) -> (year: Int, month: Int, day: Int, hour: Int, minute: Int, second: Int) {
-        // A time far outside the calendar (a damaged row) must not trap: it shows as the nearest end.
-        let clamped = min(max(time.timeIntervalSince1970, -62_135_596_800), 253_402_300_799)
-        let seconds = Int(clamped.rounded(.down))
-        var calendar = Calendar(identifier: .gregorian)
-        calendar.timeZone = .gmt
-        let parts = calendar.dateComponents(
-            [.year, .month, .day, .hour, .minute, .second], from: Date(timeIntervalSince1970: Double(seconds)))
-        return (
-            parts.year ?? 1970, parts.month ?? 1, parts.day ?? 1, parts.hour ?? 0, parts.minute ?? 0, parts.second ?? 0
-        )
+    private static func take(_ letter: Character, _ rest: inout ArraySlice<UInt8>) -> Bool {
+        guard let byte = rest.first, let expected = letter.asciiValue,
+            byte == expected || byte == expected | 0x20 && letter.isLetter
+        else { return false }
+        rest.removeFirst()
+        return true
+    }
+
+    private static func number(_ rest: inout ArraySlice<UInt8>, _ width: Int) -> Int? {
+        let digits = rest.prefix(width)
+        guard digits.count == width, digits.allSatisfy(isDigit) else { return nil }
+        rest = rest.dropFirst(width)
+        return digits.reduce(0) { $0 * 10 + Int($1 - UInt8(ascii: "0")) }
+    }
+
+    private static func fraction(_ rest: inout ArraySlice<UInt8>) -> Double? {
+        guard take(".", &rest) else { return 0 }
+        let digits = rest.prefix(while: isDigit)
+        guard !digits.isEmpty else { return nil }
+        rest = rest.dropFirst(digits.count)
+        return digits.reversed().reduce(0.0) { ($0 + Double($1 - UInt8(ascii: "0"))) / 10 }
+    }
+
+    /// Seconds east of Greenwich.
+    private static func offset(_ rest: inout ArraySlice<UInt8>) -> Int? {
+        if take("Z", &rest) { return 0 }
+        let isWest = take("-", &rest)
+        guard isWest || take("+", &rest), let hours = number(&rest, 2), hours < 24, take(":", &rest),
+            let minutes = number(&rest, 2), minutes < 60
+        else { return nil }
+        return (hours * 3600 + minutes * 60) * (isWest ? -1 : 1)
+    }
+
+    private static func isDigit(_ byte: UInt8) -> Bool { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) }
+
+    /// A time far outside the calendar (a damaged row) must not trap: it shows as the nearest end.
+    private static func split(_ time: Date) -> (date: (year: Int, month: Int, day: Int), second: Int) {
+        let seconds = time.wholeSeconds
+        let day = CivilTime.floorDivide(seconds, 86400)
+        return (CivilTime.date(ofDay: day), seconds - day * 86400)
     }
 
     private static func pad(_ value: Int, _ width: Int = 2) -> String {

@@ -20,7 +20,8 @@ struct Output {
         if json || !quiet { try render(value(), text: text()) }
     }
 
-    private func write(_ text: String) throws {
+    /// Prints lines as they are: for what is too long to be held as one value.
+    func write(_ text: String) throws {
         guard !text.isEmpty else { return }
         let line = text.hasSuffix("\n") ? text : text + "\n"
         var bytes = Array(line.utf8)[...]
