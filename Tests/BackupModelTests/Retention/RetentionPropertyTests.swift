@@ -91,7 +91,7 @@ import Testing
     func everyPlanIsThatOfTheSlowRulesAndKeepsThePromises(zone: String) throws {
         var calendar = Calendar(identifier: .gregorian)
         calendar.timeZone = try #require(TimeZone(identifier: zone))
-        var generator = SeededGenerator(state: UInt64(Self.zones.firstIndex(of: zone) ?? 0) &* 7919 &+ 11)
+        var generator = SeededGenerator(seed: UInt64(Self.zones.firstIndex(of: zone) ?? 0) &* 7919 &+ 11)
         let pool = Pool(calendar, &generator)
         let civil = try CivilZone(zone)
         var removals = 0
