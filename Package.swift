@@ -26,6 +26,7 @@ let package = Package(
         .systemLibrary(name: "CDeflate", pkgConfig: "libdeflate", providers: [.apt(["libdeflate-dev"])]),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .target(name: "CLinux"),
+        .target(name: "CProcess"),
         .target(name: "BackupModel", swiftSettings: strict),
         .target(
             name: "MongoArchive", dependencies: ["BackupModel"], exclude: ["FORMAT.md"], swiftSettings: strict),
@@ -38,7 +39,7 @@ let package = Package(
             swiftSettings: strict),
         .target(
             name: "BackupEngines",
-            dependencies: ["BackupModel", "MongoArchive", "BackupPipeline", "CMongoc"],
+            dependencies: ["BackupModel", "MongoArchive", "BackupPipeline", "CMongoc", "CProcess"],
             swiftSettings: strict),
         .target(
             name: "BackupStorage",
@@ -47,7 +48,10 @@ let package = Package(
         .target(
             name: "Migrations",
             path: "Migrations",
-            resources: [.embedInCode("V0001_initial.sql"), .embedInCode("V0002_schedules.sql")],
+            resources: [
+                .embedInCode("V0001_initial.sql"), .embedInCode("V0002_add_job_engine_settings.sql"),
+                .embedInCode("V0003_retention.sql"), .embedInCode("V0004_schedules.sql"),
+            ],
             swiftSettings: strict),
         .target(
             name: "BackupCatalog",
@@ -73,7 +77,7 @@ let package = Package(
         .target(
             name: "BackupCommands",
             dependencies: [
-                "BackupModel", "BackupCatalog", "BackupOperations", "BackupDaemon",
+                "BackupModel", "BackupEngines", "BackupCatalog", "BackupOperations", "BackupDaemon",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),
@@ -88,7 +92,8 @@ let package = Package(
             exclude: ["Fixtures"], swiftSettings: strict),
         .testTarget(
             name: "BackupEnginesTests",
-            dependencies: ["BackupModel", "MongoArchive", "BackupPipeline", "BackupEngines"], swiftSettings: strict),
+            dependencies: ["BackupModel", "MongoArchive", "BackupPipeline", "BackupEngines", "BackupTestSupport"],
+            swiftSettings: strict),
         .testTarget(
             name: "BackupStorageTests",
             dependencies: ["BackupModel", "MongoArchive", "BackupPipeline", "BackupStorage"],
@@ -122,7 +127,7 @@ let package = Package(
             swiftSettings: strict),
         .target(
             name: "BackupTestSupport", dependencies: ["BackupModel", "MongoArchive", "BackupEngines"],
-            path: "Tests/BackupTestSupport", swiftSettings: strict),
+            path: "Tests/BackupTestSupport", exclude: ["FakeTools"], swiftSettings: strict),
         // The daemon under a clock that runs faster, for the tests that kill it.
         .executableTarget(
             name: "DaemonHost", dependencies: ["BackupModel", "BackupOperations", "BackupDaemon"],

@@ -18,7 +18,11 @@ extension Migration {
     /// Every step in order. Each also has its line in `Package.swift`.
     package static let all = [
         Migration(number: 1, name: "V0001_initial.sql", embedded: PackageResources.V0001_initial_sql),
-        Migration(number: 2, name: "V0002_schedules.sql", embedded: PackageResources.V0002_schedules_sql),
+        Migration(
+            number: 2, name: "V0002_add_job_engine_settings.sql",
+            embedded: PackageResources.V0002_add_job_engine_settings_sql),
+        Migration(number: 3, name: "V0003_retention.sql", embedded: PackageResources.V0003_retention_sql),
+        Migration(number: 4, name: "V0004_schedules.sql", embedded: PackageResources.V0004_schedules_sql),
     ]
 
     private init(number: Int, name: String, embedded bytes: [UInt8]) {

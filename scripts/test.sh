@@ -54,7 +54,7 @@ swift build --build-tests --explicit-target-dependency-import-check error
 
 BACKUPCTL_TEST_BINARY="$(swift build --show-bin-path)/backupctl"
 [ -x "$BACKUPCTL_TEST_BINARY" ] || fail "the build made no '$BACKUPCTL_TEST_BINARY'"
-export BACKUPCTL_TEST_BINARY BACKUPCTL_TEST_MONGOD="$MONGOD"
+export BACKUPCTL_TEST_BINARY BACKUPCTL_TEST_MONGOD="$MONGOD" BACKUPCTL_TEST_PYTHON="$PYTHON"
 if [ -n "$tools" ]; then export BACKUPCTL_TEST_TOOLS="$tools"; else unset BACKUPCTL_TEST_TOOLS; fi
 
 log="$(mktemp)"

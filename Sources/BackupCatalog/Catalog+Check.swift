@@ -128,6 +128,7 @@ extension Table {
         case .snapshot: _ = try Snapshot(row)
         case .snapshotNamespace: _ = try SnapshotNamespace(row)
         case .event: _ = try Event(row)
+        case .clockReading: _ = try ClockReading(row)
         }
     }
 }

@@ -31,14 +31,15 @@ extension Catalog {
                 sql: """
                     INSERT INTO job
                         (name, connection_kind, connection, scope_database, scope_collection, include_patterns,
-                        exclude_patterns, with_users, engine, repository, allow_empty, timeout_seconds,
+                        exclude_patterns, with_users, engine, engine_settings, repository, allow_empty, timeout_seconds,
                         stall_timeout_seconds, schedule, schedule_set_at, catch_up_seconds, jitter_seconds, retries,
-                        time_zone, paused_at, resumed_at, created_at, updated_at, digest)
+                        retention, time_zone, paused_at, resumed_at, created_at, updated_at, digest)
                     VALUES
                         (:name, :connection_kind, :connection, :scope_database, :scope_collection, :include_patterns,
-                        :exclude_patterns, :with_users, :engine, :repository, :allow_empty, :timeout_seconds,
-                        :stall_timeout_seconds, :schedule, :schedule_set_at, :catch_up_seconds, :jitter_seconds, :retries,
-                        :time_zone, :paused_at, :resumed_at, :created_at, :updated_at, :digest)
+                        :exclude_patterns, :with_users, :engine, :engine_settings, :repository, :allow_empty,
+                        :timeout_seconds, :stall_timeout_seconds, :schedule, :schedule_set_at, :catch_up_seconds,
+                        :jitter_seconds, :retries, :retention, :time_zone, :paused_at, :resumed_at, :created_at,
+                        :updated_at, :digest)
                     """,
                 arguments: job.row.arguments())
             try database.record(.jobCreated, EventSubject(job: job.name.text), act)
@@ -120,11 +121,11 @@ extension Database {
                 SET connection_kind = :connection_kind, connection = :connection, scope_database = :scope_database,
                     scope_collection = :scope_collection, include_patterns = :include_patterns,
                     exclude_patterns = :exclude_patterns, with_users = :with_users, engine = :engine,
-                    repository = :repository, allow_empty = :allow_empty, timeout_seconds = :timeout_seconds,
-                    stall_timeout_seconds = :stall_timeout_seconds, schedule = :schedule,
-                    schedule_set_at = :schedule_set_at, catch_up_seconds = :catch_up_seconds,
-                    jitter_seconds = :jitter_seconds, retries = :retries, time_zone = :time_zone,
-                    paused_at = :paused_at, resumed_at = :resumed_at,
+                    engine_settings = :engine_settings, repository = :repository, allow_empty = :allow_empty,
+                    timeout_seconds = :timeout_seconds, stall_timeout_seconds = :stall_timeout_seconds,
+                    schedule = :schedule, schedule_set_at = :schedule_set_at, catch_up_seconds = :catch_up_seconds,
+                    jitter_seconds = :jitter_seconds, retries = :retries, retention = :retention,
+                    time_zone = :time_zone, paused_at = :paused_at, resumed_at = :resumed_at,
                     created_at = :created_at, updated_at = :updated_at, digest = :digest
                 WHERE name = :name
                 """,
@@ -139,8 +140,10 @@ extension Job {
             ("connection", source.connection != old.source.connection), ("scope", source.scope != old.source.scope),
             ("selection", source.selection != old.source.selection),
             ("users", source.withUsers != old.source.withUsers), ("engine", engine != old.engine),
+            ("engine settings", settings != old.settings),
             ("repository", repository != old.repository), ("policy", policy != old.policy),
-            ("schedule", schedule != old.schedule), ("time zone", timeZone != old.timeZone),
+            ("schedule", schedule != old.schedule), ("retention", retention != old.retention),
+            ("time zone", timeZone != old.timeZone),
             ("paused", pausedAt != old.pausedAt),
         ]
         return parts.filter(\.1).map(\.0).joined(separator: ", ")

@@ -87,11 +87,11 @@ extension Database {
                 INSERT INTO snapshot
                     (id, job, run, repository, created_at, state, engine_name, engine_version, server_version,
                     consistency, file, stored_bytes, uncompressed_bytes, sha256, manifest_sha256, documents,
-                    namespace_count, verified_at, pin_reason, digest)
+                    namespace_count, verified_at, pin_reason, pin_until, size_accepted_at, digest)
                 VALUES
                     (:id, :job, :run, :repository, :created_at, :state, :engine_name, :engine_version, :server_version,
                     :consistency, :file, :stored_bytes, :uncompressed_bytes, :sha256, :manifest_sha256, :documents,
-                    :namespace_count, :verified_at, :pin_reason, :digest)
+                    :namespace_count, :verified_at, :pin_reason, :pin_until, :size_accepted_at, :digest)
                 """,
             arguments: snapshot.row.arguments())
     }

@@ -90,23 +90,22 @@ extension Catalog {
         try change(id, pin == nil ? .snapshotUnpinned : .snapshotPinned, detail: pin?.reason, act) { $0.pin = pin }
     }
 
+    /// Says that a person found a snapshot's size to be right.
+    package func acceptSize(ofSnapshot id: String, _ act: Act) throws {
+        try change(id, .snapshotSizeAccepted, act) { $0.sizeAcceptedAt = act.time }
+    }
+
     /// The first step of deleting a snapshot; its manifest and its file go after this, and `finishDeleting` is last.
     ///
-    /// Refuses a pinned one, and with `sparingLastGood` the last good one of its job. Marking it twice does no harm.
-    package func beginDeleting(snapshot id: String, sparingLastGood: Bool, reason: String, _ act: Act) throws {
+    /// Refuses a pinned one, one that a restore or a check is reading, and those that `spared` names. Marking it twice
+    /// does no harm.
+    package func beginDeleting(snapshot id: String, sparing spared: SparedSnapshots, reason: String, _ act: Act) throws
+    {
         try write { database in
             var snapshot = try database.snapshot(id)
             guard snapshot.state != .deleting else { return }
-            let shown = id.escapedForDisplay
-            if let pin = snapshot.pin {
-                throw BackupError(
-                    .refused, "refusing to delete snapshot '\(shown)': it is pinned: \(pin.reason.escapedForDisplay)",
-                    hint: "'backupctl unpin \(shown)' takes the pin away.")
-            }
-            if sparingLastGood, snapshot.state == .good, try !database.hasOtherGoodSnapshot(than: snapshot) {
-                throw BackupError(
-                    .refused, "refusing to delete the last good snapshot of job '\(snapshot.job.escapedForDisplay)'")
-            }
+            try database.refuseIfHeld(snapshot, sparing: spared, act)
+            snapshot.pin = nil
             snapshot.state = .deleting
             try database.update(snapshot)
             try database.record(
@@ -165,16 +164,11 @@ extension Database {
         try execute(
             sql: """
                 UPDATE snapshot
-                SET state = :state, verified_at = :verified_at, pin_reason = :pin_reason, digest = :digest
+                SET state = :state, verified_at = :verified_at, pin_reason = :pin_reason, pin_until = :pin_until,
+                    size_accepted_at = :size_accepted_at, digest = :digest
                 WHERE id = :id
                 """,
             arguments: snapshot.row.arguments())
     }
 
-    fileprivate func hasOtherGoodSnapshot(than snapshot: Snapshot) throws -> Bool {
-        try Bool.fetchOne(
-            self,
-            sql: "SELECT EXISTS (SELECT 1 FROM snapshot WHERE state = 'good' AND job = ? AND id <> ?)",
-            arguments: [snapshot.job, snapshot.id]) ?? false
-    }
 }

@@ -8,12 +8,13 @@ enum Table: String, CaseIterable {
     case repository, job, run, snapshot
     case snapshotNamespace = "snapshot_namespace"
     case event
+    case clockReading = "clock_reading"
 
     /// The columns that name a row.
     var key: [String] {
         switch self {
         case .repository, .job: ["name"]
-        case .run, .snapshot, .event: ["id"]
+        case .run, .snapshot, .event, .clockReading: ["id"]
         case .snapshotNamespace: ["snapshot", "position"]
         }
     }

@@ -38,7 +38,6 @@ package struct EventAction: RawRepresentable, Hashable, Sendable {
     package static let runWithdrawn = EventAction(rawValue: "run-withdrawn")
     package static let daemonStarted = EventAction(rawValue: "daemon-started")
     package static let daemonStopped = EventAction(rawValue: "daemon-stopped")
-    package static let clockJumped = EventAction(rawValue: "clock-jumped")
     package static let runInterrupted = EventAction(rawValue: "run-interrupted")
     package static let snapshotPublished = EventAction(rawValue: "snapshot-published")
     package static let snapshotAdopted = EventAction(rawValue: "snapshot-adopted")
@@ -46,6 +45,10 @@ package struct EventAction: RawRepresentable, Hashable, Sendable {
     package static let snapshotVerified = EventAction(rawValue: "snapshot-verified")
     package static let snapshotPinned = EventAction(rawValue: "snapshot-pinned")
     package static let snapshotUnpinned = EventAction(rawValue: "snapshot-unpinned")
+    package static let snapshotSizeAccepted = EventAction(rawValue: "snapshot-size-accepted")
+    package static let historyPruned = EventAction(rawValue: "history-pruned")
+    package static let clockJumped = EventAction(rawValue: "clock-jumped")
+    package static let clockAccepted = EventAction(rawValue: "clock-accepted")
     package static let snapshotDeleted = EventAction(rawValue: "snapshot-deleted")
 }
 

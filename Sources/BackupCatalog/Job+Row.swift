@@ -7,10 +7,11 @@ extension Job {
         guard let name = try? JobName(row.text("name")) else { throw row.damaged("its name is not a job's") }
         self.init(
             name: name, source: try JobSource(row), engine: try row.value("engine"),
-            repository: try row.text("repository"), policy: try RunPolicy(row),
-            schedule: try JobSchedule(row), timeZone: try row.optionalText("time_zone"),
-            pausedAt: try row.optionalTime("paused_at"), resumedAt: try row.optionalTime("resumed_at"),
-            createdAt: try row.time("created_at"),
+            settings: try EngineSettings(row), repository: try row.text("repository"), policy: try RunPolicy(row),
+            schedule: try JobSchedule(row),
+            retention: try row.optionalText("retention").map { try RetentionPolicy($0, row) },
+            timeZone: try row.optionalText("time_zone"), pausedAt: try row.optionalTime("paused_at"),
+            resumedAt: try row.optionalTime("resumed_at"), createdAt: try row.time("created_at"),
             updatedAt: try row.time("updated_at"))
     }
 
@@ -25,11 +26,13 @@ extension Job {
                     "scope_database": scope.database, "scope_collection": scope.collection,
                     "include_patterns": try source.selection.include.map(\.text).catalogJSON,
                     "exclude_patterns": try source.selection.exclude.map(\.text).catalogJSON,
-                    "with_users": source.withUsers ? 1 : 0, "engine": engine.rawValue, "repository": repository,
+                    "with_users": source.withUsers ? 1 : 0, "engine": engine.rawValue,
+                    "engine_settings": settings.isDefault ? nil : try settings.catalogJSON, "repository": repository,
                     "allow_empty": policy.allowEmpty ? 1 : 0, "timeout_seconds": policy.timeout,
                     "stall_timeout_seconds": policy.stallTimeout, "schedule": schedule?.rule.text,
                     "schedule_set_at": schedule?.setAt.catalogMilliseconds, "catch_up_seconds": schedule?.catchUp,
-                    "jitter_seconds": schedule?.jitter, "retries": schedule?.retries, "time_zone": timeZone,
+                    "jitter_seconds": schedule?.jitter, "retries": schedule?.retries,
+                    "retention": try retention?.json, "time_zone": timeZone,
                     "paused_at": pausedAt?.catalogMilliseconds, "resumed_at": resumedAt?.catalogMilliseconds,
                     "created_at": createdAt.catalogMilliseconds, "updated_at": updatedAt.catalogMilliseconds,
                 ])
@@ -46,6 +49,27 @@ extension JobSource {
         self.init(
             connection: try ConnectionReference(row), scope: try DumpScope(row), selection: selection,
             withUsers: try row.integer("with_users") != 0)
+    }
+}
+
+extension EngineSettings {
+    fileprivate init(_ row: CatalogRow) throws {
+        guard let text = try row.optionalText("engine_settings") else {
+            self.init()
+            return
+        }
+        guard let settings = try? JSONDecoder().decode(EngineSettings.self, from: Data(text.utf8)) else {
+            throw row.damaged("its engine_settings cannot be read")
+        }
+        self = settings
+    }
+
+    fileprivate var catalogJSON: String {
+        get throws {
+            let encoder = JSONEncoder()
+            encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+            return String(decoding: try encoder.encode(self), as: UTF8.self)
+        }
     }
 }
 
@@ -66,6 +90,14 @@ extension JobSchedule {
         self.init(
             rule: rule, setAt: try row.time("schedule_set_at"), catchUp: try row.int("catch_up_seconds"),
             jitter: try row.int("jitter_seconds"), retries: try row.int("retries"))
+    }
+}
+
+extension RetentionPolicy {
+    /// A policy that cannot be read is damage: it must not read as none, nor as another one.
+    fileprivate init(_ text: String, _ row: CatalogRow) throws {
+        guard let policy = try? RetentionPolicy(json: text) else { throw row.damaged("its retention cannot be read") }
+        self = policy
     }
 }
 

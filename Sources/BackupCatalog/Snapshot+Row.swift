@@ -14,7 +14,9 @@ extension Snapshot {
             uncompressedBytes: try row.integer("uncompressed_bytes"), sha256: try row.text("sha256"),
             manifestSHA256: try row.text("manifest_sha256"), documents: try row.integer("documents"),
             namespaceCount: try row.int("namespace_count"), verifiedAt: try row.optionalTime("verified_at"),
-            pin: try row.optionalText("pin_reason").map(SnapshotPin.init))
+            pin: try row.optionalText("pin_reason").map {
+                SnapshotPin(reason: $0, until: try row.optionalTime("pin_until"))
+            }, sizeAcceptedAt: try row.optionalTime("size_accepted_at"))
     }
 
     var row: CatalogRow {
@@ -27,6 +29,7 @@ extension Snapshot {
                 "file": file, "stored_bytes": storedBytes, "uncompressed_bytes": uncompressedBytes, "sha256": sha256,
                 "manifest_sha256": manifestSHA256, "documents": documents, "namespace_count": namespaceCount,
                 "verified_at": verifiedAt?.catalogMilliseconds, "pin_reason": pin?.reason.withoutNUL,
+                "pin_until": pin?.until?.catalogMilliseconds, "size_accepted_at": sizeAcceptedAt?.catalogMilliseconds,
             ])
     }
 }

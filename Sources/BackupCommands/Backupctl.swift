@@ -9,7 +9,8 @@ struct Backupctl: ParsableCommand {
         subcommands: [
             JobCommand.self, RunCommand.self, CancelCommand.self, StatusCommand.self, DaemonCommand.self,
             SnapshotList.self, SnapshotShow.self, RunHistory.self, RunLogCommand.self, RestoreCommand.self,
-            ScheduleCommand.self, VersionCommand.self,
+            ScheduleCommand.self, PruneCommand.self, SnapshotPinCommand.self, SnapshotUnpinCommand.self,
+            SnapshotDelete.self, RetentionCommand.self, CatalogCommand.self, VersionCommand.self,
         ]
     )
 

@@ -1,4 +1,5 @@
 import ArgumentParser
+import BackupEngines
 import BackupModel
 import BackupOperations
 import Foundation
@@ -6,6 +7,7 @@ import Foundation
 /// The whole of the process: parses, runs, reports, and ends it with the exit status of `DESIGN.md`, section 9.
 package enum CommandLineEntry {
     package static func run() -> Never {
+        Keeper.runIfAsked()
         ProcessSetup.prepare()
         let arguments = Array(CommandLine.arguments.dropFirst())
         ProcessSetup.hideSecretsInArguments()

@@ -48,13 +48,21 @@ struct RestoreOptions: ParsableArguments {
         name: .customLong("engine"), help: "Engine: \(EngineChoice.allCases.map(\.rawValue).joined(separator: ", ")).")
     var engine = EngineChoice.auto
 
+    @OptionGroup var place: ToolPlaceOptions
+    @OptionGroup var load: LoadSettingOptions
+
     func request(source: String, target: GivenConnection) throws -> RestoreRequested {
         let choice = RestoreChoice(
             selection: try NamespaceSelection(include: include, exclude: exclude),
             mapping: try NamespaceMapping(from: nsFrom, to: nsTo, renames: rename), existing: existing,
-            withUsers: withUsers)
+            withUsers: withUsers, replaysOplog: load.oplogReplay)
+        var tools = ToolPlace()
+        try place.apply(to: &tools)
+        let options = load.options(extraArguments: place.extraArguments)
+        try options.check(engine: engine, place: tools, existing: existing, choice: choice)
         return RestoreRequested(
-            source: source, target: target, choice: choice, withIndexes: !noIndexes, isDryRun: dryRun, engine: engine)
+            source: source, target: target, choice: choice, withIndexes: !noIndexes, isDryRun: dryRun, engine: engine,
+            place: tools, options: options)
     }
 }
 

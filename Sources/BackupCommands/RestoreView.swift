@@ -6,7 +6,7 @@ enum RestoreView {
     static func json(_ result: RestoreResult) -> JSONValue {
         .object([
             "snapshot": .string(result.source), "state": .string(result.state), "run": JSONValue(result.run?.text),
-            "engine": RunView.engine(result.engine), "target": .string(result.target),
+            "engine": result.engine.map(RunView.engine) ?? .null, "target": .string(result.target),
             "existing": .string(result.existing.rawValue), "dryRun": JSONValue(result.isDryRun),
             "documents": .object([
                 "expected": JSONValue(result.expected), "restored": JSONValue(result.restored),

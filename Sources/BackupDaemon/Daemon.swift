@@ -8,10 +8,15 @@ package struct Daemon {
     package struct Options: Sendable {
         package var limits: ConcurrencyLimits
         package var logFormat: DaemonLog.Format
+        /// Seconds after which a run leaves the history; nil: never.
+        package var historyAge: Int?
 
-        package init(limits: ConcurrencyLimits = ConcurrencyLimits(), logFormat: DaemonLog.Format = .text) {
+        package init(
+            limits: ConcurrencyLimits = ConcurrencyLimits(), logFormat: DaemonLog.Format = .text, historyAge: Int? = nil
+        ) {
             self.limits = limits
             self.logFormat = logFormat
+            self.historyAge = historyAge
         }
     }
 
@@ -27,6 +32,8 @@ package struct Daemon {
     package init(
         workspace: Workspace, options: Options, clock: DaemonClock = .system, environment: [String: String]
     ) throws {
+        var workspace = workspace
+        workspace.uptime = { Uptime.current().map { Uptime(bootID: $0.bootID, seconds: clock.steady()) } }
         self.workspace = workspace
         self.clock = clock
         log = DaemonLog(format: options.logFormat, now: clock.now)
@@ -41,8 +48,10 @@ package struct Daemon {
         for trouble in Recovery(workspace: workspace).recover(now: clock.now()) {
             log.warning("recovery is not complete", ["reason": trouble])
         }
+        try workspace.readClock(at: clock.now())
         service = SchedulerService(
-            workspace: workspace, mode: .forever, limits: options.limits, clock: clock, log: log, manager: manager)
+            workspace: workspace, mode: .forever, limits: options.limits, clock: clock, log: log, manager: manager,
+            historyAge: options.historyAge)
     }
 
     /// Blocks until the daemon was stopped.

@@ -111,8 +111,22 @@ extension SchedulerLoop {
         }
     }
 
+    /// What comes round: the clocks are looked at every quarter of an hour, the history once a day.
+    private func keepHouse() {
+        let steady = DaemonClock.system.steady()
+        if steady - lastClockReading >= Self.clockInterval {
+            lastClockReading = steady
+            readClock()
+        }
+        if lastHistory.map({ steady - $0 >= Self.historyInterval }) ?? true {
+            lastHistory = steady
+            service.pruneHistory()
+        }
+    }
+
     /// Runs of processes that died meanwhile.
     private func sweep() throws {
+        keepHouse()
         try Recovery(workspace: service.workspace).settleRuns(now: service.clock.now())
         for run in try service.workspace.catalog.activeRuns() where run.isLeftInTheQueue {
             guard let job = run.job.flatMap({ try? JobName($0) }) else { continue }
@@ -123,7 +137,6 @@ extension SchedulerLoop {
 
     func reload() {
         service.manager.reloading()
-        service.onReload()
         do {
             let jobs = try service.workspace.catalog.jobs()
             let there = Set(jobs.map(\.name))

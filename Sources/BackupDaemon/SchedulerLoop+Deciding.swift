@@ -121,7 +121,7 @@ extension SchedulerLoop {
                     workspace: service.workspace, cancellation: cancellation, now: service.clock.now)
                 backup.recoversFirst = false
                 let ended = try backup.run(job: job, trigger: queued.trigger, queued: queued)
-                if ended.state == .succeeded { service.afterSuccess(job, ended) }
+                if ended.state == .succeeded { service.prune(name, cancellation: cancellation) }
                 service.inbox.post(.ended(name, ended))
             } catch {
                 service.inbox.post(.refused(name, BackupError(error)))

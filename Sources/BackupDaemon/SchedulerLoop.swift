@@ -20,6 +20,8 @@ final class SchedulerLoop {
     var finished: [Run] = []
     var feed: CatalogFeed
     var lastSweep: Double
+    var lastClockReading: Double
+    var lastHistory: Double?
     /// In mode `once`: what becomes due later is for the next time.
     private let frozen: Date?
     private var clockWatch: ClockWatch
@@ -43,6 +45,8 @@ final class SchedulerLoop {
     /// How long what is cancelled may take to end when the daemon stops.
     static let patience = 25.0
     static let sweepInterval = 60.0
+    static let clockInterval = 900.0
+    static let historyInterval = 86400.0
 
     init(_ service: SchedulerService) throws {
         self.service = service
@@ -50,7 +54,8 @@ final class SchedulerLoop {
         owner = try ProcessIdentity.current()
         feed = try CatalogFeed(service.workspace.catalog)
         clockWatch = ClockWatch(service.clock)
-        lastSweep = service.clock.steady()
+        lastSweep = DaemonClock.system.steady()
+        lastClockReading = lastSweep
         frozen = service.mode == .once ? service.clock.now() : nil
         try start()
     }
@@ -112,8 +117,12 @@ final class SchedulerLoop {
     private func clockJumped(by seconds: Double) {
         let whole = Int(max(-1e12, min(1e12, seconds)))
         service.log.warning("the clock was set", ["seconds": "\(whole)"])
-        try? service.workspace.catalog.record(
-            .clockJumped, detail: "\(whole) seconds", service.workspace.act(service.clock.now()))
+        readClock()
+    }
+
+    /// Retention trusts no times after a jump, and goes by what is entered here.
+    func readClock() {
+        do { try service.workspace.readClock(at: service.clock.now()) } catch { catalogFailed(error) }
     }
 
     private func hear(_ message: Inbox.Message) {

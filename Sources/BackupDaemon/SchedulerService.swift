@@ -22,10 +22,8 @@ package final class SchedulerService: Sendable {
     let clock: DaemonClock
     let log: DaemonLog
     let manager: ServiceManager
-    /// Called on the run's thread when one has succeeded, before the next of the job can start.
-    let afterSuccess: @Sendable (BackupModel.Job, Run) -> Void
-    /// Called when all jobs are to be read again.
-    let onReload: @Sendable () -> Void
+    /// Seconds after which a run leaves the history; nil: never.
+    let historyAge: Int?
     let inbox = Inbox()
     private let health = Mutex(Health())
 
@@ -38,8 +36,7 @@ package final class SchedulerService: Sendable {
     package init(
         workspace: Workspace, mode: Mode, limits: ConcurrencyLimits, clock: DaemonClock = .system, log: DaemonLog,
         manager: ServiceManager = ServiceManager(environment: [:]),
-        afterSuccess: @escaping @Sendable (BackupModel.Job, Run) -> Void = { _, _ in },
-        onReload: @escaping @Sendable () -> Void = {}
+        historyAge: Int? = nil
     ) {
         self.workspace = workspace
         self.mode = mode
@@ -47,8 +44,7 @@ package final class SchedulerService: Sendable {
         self.clock = clock
         self.log = log
         self.manager = manager
-        self.afterSuccess = afterSuccess
-        self.onReload = onReload
+        self.historyAge = historyAge
     }
 
     /// Blocks until it was stopped, or has nothing left to do. Gives the runs that it ran, as they ended, in mode `once`.

@@ -29,32 +29,48 @@ package struct DumpRequest: Sendable {
     package var withUsers: Bool
     /// Lets a dump through that holds no namespace at all.
     package var allowEmpty: Bool
+    package var options: DumpOptions
 
     package init(
         uri: String, scope: DumpScope = .deployment, selection: NamespaceSelection = .everything,
-        withUsers: Bool = false, allowEmpty: Bool = false
+        withUsers: Bool = false, allowEmpty: Bool = false, options: DumpOptions = DumpOptions()
     ) {
         self.uri = uri
         self.scope = scope
         self.selection = selection
         self.withUsers = withUsers
         self.allowEmpty = allowEmpty
+        self.options = options
     }
 }
 
 package struct DumpReport: Sendable, Hashable {
-    package var server: ServerDescription
+    /// Nil when nobody but the engine's tool could ask it.
+    package var server: ServerDescription?
     package var consistency: Consistency
     package var namespaces: [DumpedNamespace]
+    package var coverage: Coverage
+    /// Namespaces that the server had before and after the dump, as far as it was asked: each must be in the archive.
+    package var expected: [Namespace]
     package var warnings: [String]
 
+    /// What it means that a namespace is not among `namespaces`.
+    package enum Coverage: Sendable {
+        /// It must not be in the archive.
+        case all
+        /// It has no documents, or the engine has a reason not to name it: a view, users and roles.
+        case named
+    }
+
     package init(
-        server: ServerDescription, consistency: Consistency, namespaces: [DumpedNamespace] = [],
-        warnings: [String] = []
+        server: ServerDescription?, consistency: Consistency, namespaces: [DumpedNamespace] = [],
+        coverage: Coverage = .all, expected: [Namespace] = [], warnings: [String] = []
     ) {
         self.server = server
         self.consistency = consistency
         self.namespaces = namespaces
+        self.coverage = coverage
+        self.expected = expected
         self.warnings = warnings
     }
 }
@@ -79,14 +95,17 @@ package struct RestoreRequest: Sendable {
     package var namespaces: [RestoreNamespace]
     package var withUsers: Bool
     package var withIndexes: Bool
+    package var options: LoadOptions
 
     package init(
-        uri: String, namespaces: [RestoreNamespace], withUsers: Bool = false, withIndexes: Bool = true
+        uri: String, namespaces: [RestoreNamespace], withUsers: Bool = false, withIndexes: Bool = true,
+        options: LoadOptions = LoadOptions()
     ) {
         self.uri = uri
         self.namespaces = namespaces
         self.withUsers = withUsers
         self.withIndexes = withIndexes
+        self.options = options
     }
 }
 

@@ -24,6 +24,7 @@ extension BackupError {
         case invalidURI = "invalid-uri"
         case invalidSchedule = "invalid-schedule"
         case invalidTimeZone = "invalid-time-zone"
+        case invalidPolicy = "invalid-policy"
         // What was asked for is not there, or is in the way.
         case jobNotFound = "job-not-found"
         case jobExists = "job-exists"
@@ -44,6 +45,10 @@ extension BackupError {
         case sourceChanged = "source-changed"
         case serverFailed = "server-failed"
         case unsupported
+        // The programs that an engine runs.
+        case toolNotFound = "tool-not-found"
+        case toolRefused = "tool-refused"
+        case toolFailed = "tool-failed"
         // Archives and snapshots.
         case notAnArchive = "not-an-archive"
         case archiveDamaged = "archive-damaged"
@@ -77,7 +82,7 @@ extension BackupError.Code {
     /// The process's exit status for this code (`DESIGN.md`, section 9).
     package var exitStatus: Int32 {
         switch self {
-        case .usage, .invalidName, .invalidPattern, .invalidURI, .invalidSchedule, .invalidTimeZone: 64
+        case .usage, .invalidName, .invalidPattern, .invalidURI, .invalidSchedule, .invalidTimeZone, .invalidPolicy: 64
         case .incomplete: 3
         case .noRepository: 10
         case .locked: 11

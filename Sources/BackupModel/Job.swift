@@ -5,10 +5,13 @@ package struct Job: Hashable, Sendable {
     package var name: JobName
     package var source: JobSource
     package var engine: EngineChoice
+    package var settings: EngineSettings
     package var repository: String
     package var policy: RunPolicy
     /// nil: it runs when somebody says so.
     package var schedule: JobSchedule?
+    /// Which snapshots stay; nil: all of them.
+    package var retention: RetentionPolicy?
     /// The zone whose hours and days count, by its name in the IANA database; nil: UTC.
     package var timeZone: String?
     /// Set while the job is paused: automation leaves it alone, a person may still run it.
@@ -19,16 +22,19 @@ package struct Job: Hashable, Sendable {
     package var updatedAt: Date
 
     package init(
-        name: JobName, source: JobSource, engine: EngineChoice = .auto, repository: String = "default",
-        policy: RunPolicy = RunPolicy(), schedule: JobSchedule? = nil, timeZone: String? = nil, pausedAt: Date? = nil,
-        resumedAt: Date? = nil, createdAt: Date, updatedAt: Date
+        name: JobName, source: JobSource, engine: EngineChoice = .auto, settings: EngineSettings = EngineSettings(),
+        repository: String = "default", policy: RunPolicy = RunPolicy(), schedule: JobSchedule? = nil,
+        retention: RetentionPolicy? = nil, timeZone: String? = nil, pausedAt: Date? = nil, resumedAt: Date? = nil,
+        createdAt: Date, updatedAt: Date
     ) {
         self.name = name
         self.source = source
         self.engine = engine
+        self.settings = settings
         self.repository = repository
         self.policy = policy
         self.schedule = schedule
+        self.retention = retention
         self.timeZone = timeZone
         self.pausedAt = pausedAt
         self.resumedAt = resumedAt
@@ -96,6 +102,8 @@ extension DumpScope: CustomStringConvertible {
 /// Which engine a job asks for. `auto` takes the best one that is there when the run starts.
 package enum EngineChoice: String, Hashable, Sendable, Codable, CaseIterable {
     case auto
+    case mongodump
+    case docker
     case builtin
 }
 

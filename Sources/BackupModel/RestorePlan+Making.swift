@@ -19,7 +19,9 @@ extension RestorePlan {
         let entries = try zip(chosen, targets).map { source, target in
             try entry(source, target: target, existing: choice.existing, live: live)
         }
-        return RestorePlan(entries: entries, skipped: skipped, warnings: warnings(chosen: chosen, choice: choice))
+        return RestorePlan(
+            entries: entries, skipped: skipped,
+            warnings: warnings(chosen: chosen, skipped: archive.filter(\.isOplog), choice: choice))
     }
 
     private static func choose(
@@ -38,7 +40,7 @@ extension RestorePlan {
     }
 
     private static func reasonToSkip(_ candidate: ArchivedNamespace, choice: RestoreChoice) -> String? {
-        if candidate.isOplog { return "an oplog is not replayed" }
+        if candidate.isOplog { return choice.replaysOplog ? nil : "an oplog is replayed with --oplog-replay only" }
         if candidate.holdsUsers { return choice.withUsers ? nil : "users and roles need --with-users" }
         switch candidate.namespace.database {
         case "config", "local": return "belongs to the deployment it came from"
@@ -61,6 +63,11 @@ extension RestorePlan {
         where !there.contains(where: { rule.matches($0.namespace, isTimeSeries: $0.type == "timeseries") }) {
             throw noMatch("'\(rule.source)' (to be renamed to '\(rule.targetText)')", there)
         }
+        if choice.replaysOplog, !archive.contains(where: \.isOplog) {
+            throw BackupError(
+                .noMatch, "cannot replay the oplog: the archive has none",
+                hint: "leave out --oplog-replay; a job takes the oplog along with --oplog.")
+        }
         guard chosen.isEmpty else { return }
         if choice.selection.isEverything {
             throw BackupError(.noMatch, "cannot restore: there is nothing to restore in the archive")
@@ -77,6 +84,7 @@ extension RestorePlan {
     }
 
     private static func target(of source: ArchivedNamespace, choice: RestoreChoice) throws -> Namespace {
+        if source.isOplog { return source.namespace }
         if source.holdsUsers { return try targetOfUsers(source, choice: choice) }
         let target = try choice.mapping.map(source.namespace, isTimeSeries: source.type == "timeseries")
         if target != source.namespace {
@@ -146,8 +154,9 @@ extension RestorePlan {
     ) throws -> Entry {
         var entry = Entry(
             source: source.namespace, target: target, type: source.type, expected: source.documents, action: .create)
-        // Users and roles are merged into those that are there, whatever the policy: they are never dropped.
-        guard !source.holdsUsers else {
+        // Users and roles are merged into those that are there, whatever the policy: they are never dropped. An oplog is
+        // applied, and is no collection of the target.
+        guard !source.holdsUsers, !source.isOplog else {
             entry.action = .merge
             return entry
         }
@@ -174,10 +183,20 @@ extension RestorePlan {
         }
     }
 
-    private static func warnings(chosen: [ArchivedNamespace], choice: RestoreChoice) -> [String] {
-        guard !choice.mapping.isIdentity, chosen.contains(where: { $0.holdsUsers && $0.namespace.database == "admin" })
-        else { return [] }
-        return ["users and roles keep the database names they were made for: renaming does not reach into them"]
+    private static func warnings(
+        chosen: [ArchivedNamespace], skipped oplogs: [ArchivedNamespace], choice: RestoreChoice
+    ) -> [String] {
+        var warnings: [String] = []
+        if !choice.mapping.isIdentity, chosen.contains(where: { $0.holdsUsers && $0.namespace.database == "admin" }) {
+            warnings.append(
+                "users and roles keep the database names they were made for: renaming does not reach into them")
+        }
+        if !oplogs.isEmpty, !choice.replaysOplog {
+            warnings.append(
+                "the archive's oplog is not replayed: each collection is as it was when it was read, not as at one moment"
+            )
+        }
+        return warnings
     }
 }
 

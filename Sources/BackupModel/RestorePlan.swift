@@ -48,15 +48,18 @@ package struct RestoreChoice: Hashable, Sendable {
     package var mapping: NamespaceMapping
     package var existing: ExistingPolicy
     package var withUsers: Bool
+    /// Applies the archive's oplog to what was restored; goes with everything under its own name only.
+    package var replaysOplog: Bool
 
     package init(
         selection: NamespaceSelection = .everything, mapping: NamespaceMapping = .identity,
-        existing: ExistingPolicy = .fail, withUsers: Bool = false
+        existing: ExistingPolicy = .fail, withUsers: Bool = false, replaysOplog: Bool = false
     ) {
         self.selection = selection
         self.mapping = mapping
         self.existing = existing
         self.withUsers = withUsers
+        self.replaysOplog = replaysOplog
     }
 }
 

@@ -24,12 +24,14 @@ package struct Snapshot: Hashable, Sendable {
     package var namespaceCount: Int
     package var verifiedAt: Date?
     package var pin: SnapshotPin?
+    /// When a person said that its size is right, however small it is against those before it.
+    package var sizeAcceptedAt: Date?
 
     package init(
         id: String, job: String, run: RunID, repository: String, createdAt: Date, state: SnapshotState,
         engine: EngineIdentity, serverVersion: String?, consistency: Consistency, file: String, storedBytes: Int64,
         uncompressedBytes: Int64, sha256: String, manifestSHA256: String, documents: Int64, namespaceCount: Int,
-        verifiedAt: Date? = nil, pin: SnapshotPin? = nil
+        verifiedAt: Date? = nil, pin: SnapshotPin? = nil, sizeAcceptedAt: Date? = nil
     ) {
         self.id = id
         self.job = job
@@ -49,6 +51,7 @@ package struct Snapshot: Hashable, Sendable {
         self.namespaceCount = namespaceCount
         self.verifiedAt = verifiedAt
         self.pin = pin
+        self.sizeAcceptedAt = sizeAcceptedAt
     }
 }
 
@@ -56,12 +59,18 @@ package enum SnapshotState: String, Sendable, Codable, CaseIterable {
     case good, damaged, missing, deleting
 }
 
+/// Why nothing may delete a snapshot, and for how long.
 package struct SnapshotPin: Hashable, Sendable, Codable {
     package var reason: String
+    /// The last moment of it; nil: until it is taken away.
+    package var until: Date?
 
-    package init(reason: String) {
+    package init(reason: String, until: Date? = nil) {
         self.reason = reason
+        self.until = until
     }
+
+    package func holds(at time: Date) -> Bool { until.map { time <= $0 } ?? true }
 }
 
 /// What moment of the deployment a snapshot shows.

@@ -32,7 +32,8 @@ package enum SnapshotReference: Hashable, Sendable {
 
     private static let hint = "use an id or its beginning, JOB@latest, JOB@2026-01-14 or JOB@2026-01-14T02:00:00Z."
 
-    private static func time(_ text: String, timeZone: TimeZone) -> Date? {
+    /// A time as it is typed: RFC 3339, or in local time, where a day alone means its end.
+    package static func time(_ text: String, timeZone: TimeZone) -> Date? {
         if let time = Timestamp.parse(text) { return time }
         let parts = text.split(separator: "T", omittingEmptySubsequences: false)
         guard let day = parts.first.flatMap({ numbers($0, separator: "-", widths: [4, 2, 2]) }), parts.count <= 2

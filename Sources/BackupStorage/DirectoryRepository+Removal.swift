@@ -4,16 +4,20 @@ import Glibc
 
 // Removing: only plain files, only under names that are made here, never a folder.
 extension DirectoryRepository {
-    package func delete(_ location: SnapshotLocation) throws {
+    package func delete(_ location: SnapshotLocation, prove: (StoredPair) throws -> Void) throws {
         try checkBeforeWriting()
-        guard let folder = try yearFolder(of: location) else { return }
+        guard let folder = try yearFolder(of: location) else {
+            return try prove(StoredPair(manifestSHA256: nil, archiveBytes: nil))
+        }
         // Both must be files before one of them goes.
-        _ = try folder.fileSize(location.manifestName)
+        let manifest = try folder.existingFile(location.manifestName)
         let archive = try folder.existingFile(location.archiveName)
         do {
             if let archive { try folder.lock(archive.descriptor, LOCK_EX | LOCK_NB) }
-            try folder.remove(location.manifestName)
-            try folder.remove(location.archiveName)
+            let digest = try manifest.map { try sha256($0.source().collect(limit: SnapshotManifest.largestFile)) }
+            try prove(StoredPair(manifestSHA256: digest, archiveBytes: archive?.size))
+            try folder.remove(location.manifestName, ifStill: manifest)
+            try folder.remove(location.archiveName, ifStill: archive)
             try folder.sync()
         } catch let error as CallFailed where error.code == EWOULDBLOCK {
             throw BackupError(

@@ -108,6 +108,22 @@ final class Folder {
         }
     }
 
+    /// Removes the name if it still leads to the file that was looked at, or to nothing as it did then.
+    func remove(_ name: String, ifStill file: DiskFile?) throws {
+        guard let file else {
+            if try fileSize(name) == nil { return }
+            throw exchanged(name)
+        }
+        let held = try calls.status(of: file.descriptor)
+        let named = try calls.status(name, in: descriptor)
+        guard held.st_dev == named.st_dev, held.st_ino == named.st_ino else { throw exchanged(name) }
+        try remove(name)
+    }
+
+    private func exchanged(_ name: String) -> BackupError {
+        BackupError(.storageFailed, "refusing to remove '\(path(of: name))': it is another file than a moment ago")
+    }
+
     func names() throws -> [String] {
         do { return try calls.names(in: descriptor).sorted() } catch { throw BackupError.storage("list", path, error) }
     }

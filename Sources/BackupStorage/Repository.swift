@@ -27,7 +27,9 @@ package protocol Repository: AnyObject {
     /// The archive; held against deletion as long as the file is in use.
     func openArchive(_ location: SnapshotLocation) throws -> any StoredFile
     /// Removes the manifest, then the archive. Whatever of the two is gone already is no error; a reader is.
-    func delete(_ location: SnapshotLocation) throws
+    ///
+    /// `prove` sees what lies there, held against readers, before the first of them goes; when it throws, both stay.
+    func delete(_ location: SnapshotLocation, prove: (StoredPair) throws -> Void) throws
 
     /// Runs with something in the folder of unfinished files.
     func incomingRuns() throws -> [RunID]
@@ -39,6 +41,20 @@ package protocol Repository: AnyObject {
 extension Repository {
     package func publish(_ incoming: any IncomingFile, _ manifest: SnapshotManifest) throws -> PublishedSnapshot {
         try publish(incoming, manifest) { _ in }
+    }
+
+    package func delete(_ location: SnapshotLocation) throws { try delete(location) { _ in } }
+}
+
+/// What lies under the two names of a snapshot; nil for what is not there.
+package struct StoredPair: Hashable, Sendable {
+    /// SHA-256 of the manifest's file, whatever is in it.
+    package var manifestSHA256: String?
+    package var archiveBytes: UInt64?
+
+    package init(manifestSHA256: String?, archiveBytes: UInt64?) {
+        self.manifestSHA256 = manifestSHA256
+        self.archiveBytes = archiveBytes
     }
 }
 

@@ -93,10 +93,12 @@ extension SnapshotManifest {
         package var include: [String]
         package var exclude: [String]
         package var withUsers: Bool
+        /// The filter for the documents of the one collection, in Extended JSON; nil for all of them.
+        package var query: String?
 
         package init(
             hosts: [String] = [], database: String? = nil, collection: String? = nil, include: [String] = [],
-            exclude: [String] = [], withUsers: Bool = false
+            exclude: [String] = [], withUsers: Bool = false, query: String? = nil
         ) {
             self.hosts = hosts
             self.database = database
@@ -104,6 +106,7 @@ extension SnapshotManifest {
             self.include = include
             self.exclude = exclude
             self.withUsers = withUsers
+            self.query = query
         }
     }
 

@@ -18,7 +18,10 @@ struct CheckTests {
         run.engine = Sample.engine
         try catalog.finish(run, Sample.act())
         try catalog.setVerified(snapshot: Sample.snapshot(of: Sample.run(1)).id, Sample.act())
-        try catalog.setPin(SnapshotPin(reason: "r"), ofSnapshot: Sample.snapshot(of: Sample.run(1)).id, Sample.act())
+        try catalog.setPin(
+            SnapshotPin(reason: "r", until: Sample.start + 5), ofSnapshot: Sample.snapshot(of: Sample.run(1)).id,
+            Sample.act())
+        try catalog.readClock(bootID: "boot", uptime: 7, Sample.act())
         #expect(try catalog.check().isSound)
         try catalog.close()
         return scratch
@@ -42,7 +45,7 @@ struct CheckTests {
         try raw.close()
     }
 
-    @Test(arguments: ["repository", "job", "run", "snapshot", "snapshot_namespace", "event"])
+    @Test(arguments: ["repository", "job", "run", "snapshot", "snapshot_namespace", "event", "clock_reading"])
     func aChangeOfAnyColumnIsNoticed(table: String) throws {
         let scratch = try filled()
         let columns = try scratch.raw().read { try $0.columns(in: table) }

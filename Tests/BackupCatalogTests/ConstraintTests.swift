@@ -19,7 +19,7 @@ struct ConstraintTests {
         let catalog = try scratch.catalog()
         try catalog.backUp(1)
         let deleting = try catalog.backUp(2)
-        try catalog.beginDeleting(snapshot: deleting.id, sparingLastGood: true, reason: "test", Sample.act())
+        try catalog.beginDeleting(snapshot: deleting.id, sparing: .lastGood, reason: "test", Sample.act())
         var failed = try catalog.start(Sample.run(3), owner: Sample.owner, Sample.act())
         failed.state = .failed
         failed.error = BackupError(.failed, "x")
@@ -118,6 +118,18 @@ struct ConstraintTests {
         "DELETE FROM snapshot WHERE id = '\(snapshot)'",
         "DELETE FROM snapshot_namespace WHERE snapshot = '\(snapshot)'",
         "UPDATE snapshot_namespace SET documents = 5", "DELETE FROM run", "DELETE FROM run WHERE id = '\(run)3'",
+        // Of a newest attempt, of one that explains a snapshot, and without an event that says so.
+        "INSERT INTO event (at, actor, action, detail, digest) VALUES (1, 'a', 'history-pruned', "
+            + "'before 2027-01-01T00:00:00Z', zeroblob(32)); DELETE FROM run WHERE id = '\(run)1'",
+        "INSERT INTO event (at, actor, action, detail, digest) VALUES (1, 'a', 'history-pruned', "
+            + "'before 2027-01-01T00:00:00Z', zeroblob(32)); DELETE FROM run WHERE id = '\(run)5'",
+        "UPDATE job SET retention = ''", "UPDATE job SET retention = '[]'", "UPDATE job SET time_zone = ''",
+        "UPDATE snapshot SET pin_until = 5 WHERE id = '\(snapshot)'",
+        "UPDATE snapshot SET pin_until = -1, pin_reason = 'p' WHERE id = '\(snapshot)'",
+        "UPDATE snapshot SET size_accepted_at = -1 WHERE id = '\(snapshot)'",
+        "INSERT INTO clock_reading VALUES (2, 1, 'b', 1, NULL, zeroblob(32))",
+        "INSERT INTO clock_reading VALUES (1, 1, '', 1, NULL, zeroblob(32))",
+        "INSERT INTO clock_reading VALUES (1, -1, 'b', 1, NULL, zeroblob(32))",
         "DELETE FROM event", "UPDATE event SET actor = 'mallory'", "UPDATE event SET at = at + 1 WHERE id = 1",
         "DELETE FROM repository", "DELETE FROM repository WHERE name = 'default'",
         // Jobs.

@@ -34,6 +34,8 @@ struct JobTests {
         var job = try catalog.job(named: JobName("orders"))
         job.source.scope = .database("shop")
         job.policy.timeout = 60
+        job.retention = try RetentionPolicy(counts: [.daily: 7])
+        job.timeZone = "Asia/Tokyo"
         job.createdAt = Sample.start + 999
         try catalog.update(job, Sample.act(50, by: "bob (1001)"))
         let found = try catalog.job(named: job.name)
@@ -41,7 +43,7 @@ struct JobTests {
         #expect(found.source == job.source && found.policy == job.policy)
         let event = try #require(try catalog.events(job: "orders", limit: 1).first)
         #expect(event.action == .jobChanged && event.actor == "bob (1001)" && event.time == Sample.start + 50)
-        #expect(event.detail == "scope, policy")
+        #expect(event.detail == "scope, policy, retention, time zone")
     }
 
     @Test func pausingTwiceIsPausingOnce() throws {

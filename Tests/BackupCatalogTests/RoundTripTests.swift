@@ -23,6 +23,9 @@ struct RoundTripTests {
         job.source.withUsers = true
         job.policy = RunPolicy(allowEmpty: true, timeout: 90, stallTimeout: 5)
         job.pausedAt = Sample.start + 0.25
+        job.retention = try RetentionPolicy(
+            counts: [.last: 3, .yearly: .max], spans: [.last: try #require(RetentionSpan("1y2m3d4h"))])
+        job.timeZone = text
         try catalog.insert(job, Sample.act(by: text))
         #expect(try catalog.job(named: job.name) == job)
         #expect(try catalog.events(job: "odd").map(\.actor) == [text])
@@ -49,7 +52,8 @@ struct RoundTripTests {
         snapshot.file = text
         snapshot.serverVersion = text
         snapshot.verifiedAt = Sample.start + 1
-        snapshot.pin = SnapshotPin(reason: text)
+        snapshot.pin = SnapshotPin(reason: text, until: Sample.start + 0.5)
+        snapshot.sizeAcceptedAt = Sample.start + 2.125
         let namespaces = [("", "oplog"), (text, text), ("admin", "$admin.system.users")].map { database, collection in
             SnapshotNamespace(
                 namespace: Namespace(database: database, collection: collection), type: "", documents: .max,

@@ -155,8 +155,8 @@ struct SnapshotTests {
         let catalog = try scratch.catalog()
         let id = try catalog.backUp(1).id
         #expect(failure { try catalog.finishDeleting(snapshot: id, Sample.act()) }?.code == .refused)
-        try catalog.beginDeleting(snapshot: id, sparingLastGood: false, reason: "by hand", Sample.act())
-        try catalog.beginDeleting(snapshot: id, sparingLastGood: false, reason: "by hand", Sample.act())
+        try catalog.beginDeleting(snapshot: id, sparing: .none, reason: "by hand", Sample.act())
+        try catalog.beginDeleting(snapshot: id, sparing: .none, reason: "by hand", Sample.act())
         #expect(try catalog.newestGoodSnapshot(of: "orders") == nil)
         #expect(failure { try catalog.setVerified(snapshot: id, Sample.act()) }?.code == .refused)
         #expect(failure { try catalog.setState(.good, ofSnapshot: id, Sample.act()) }?.code == .refused)
@@ -177,7 +177,8 @@ struct SnapshotTests {
         try catalog.setPin(SnapshotPin(reason: "audit"), ofSnapshot: made[0].id, Sample.act())
         func refusal(_ snapshot: Snapshot, sparing: Bool = true) -> String? {
             failure {
-                try catalog.beginDeleting(snapshot: snapshot.id, sparingLastGood: sparing, reason: "plan", Sample.act())
+                try catalog.beginDeleting(
+                    snapshot: snapshot.id, sparing: sparing ? .lastGood : .none, reason: "plan", Sample.act())
             }?.message
         }
         #expect(refusal(made[0])?.contains("pinned: audit") == true)

@@ -25,7 +25,9 @@ import Testing
         ["job", "create", "a", "--uri", "mongodb://h/"], ["job", "edit", "a", "--timeout", "6h"], ["job", "list"],
         ["job", "show", "a"], ["job", "pause", "a"], ["job", "resume", "a"], ["job", "delete", "a", "--yes"],
         ["run", "a", "b"], ["list"], ["list", "a"], ["show", "a@latest"], ["history", "--limit", "0"], ["log", "a"],
-        ["restore", "a@latest", "--to", "mongodb://h/", "--dry-run"],
+        ["restore", "a@latest", "--to", "mongodb://h/", "--dry-run"], ["prune"], ["prune", "a", "--dry-run"],
+        ["pin", "a@latest", "--reason", "r"], ["unpin", "a@latest"], ["delete", "a@latest", "--yes"],
+        ["retention", "plan", "--batch", "f"], ["catalog", "check"],
     ])
     func everyCommandTakesTheCommonOptionsAfterIt(line: [String]) throws {
         _ = try Backupctl.parseAsRoot(line)
@@ -39,7 +41,10 @@ import Testing
             ["job", "create", "a", "--timeout", "6"], ["job", "create", "a", "--timeout", "-6h"],
             ["job", "edit", "a", "--no-timeout", "--timeout", "6h"],
             ["job", "edit", "a", "--clear-include", "--include", "x"],
-            ["job", "edit", "a", "--whole-deployment", "--database", "x"],
+            ["job", "edit", "a", "--whole-deployment", "--database", "x"], ["retention", "plan"],
+            ["job", "edit", "a", "--no-retention", "--keep-last", "3"], ["prune", "--accept-anomaly"],
+            ["prune", "a", "--max-share", "0"], ["prune", "a", "--history-older-than", "5d", "--accept-clock"],
+            ["job", "create", "a", "--keep-within", "1w"], ["pin", "a"], ["delete"],
         ].filter { !$0.isEmpty && $0 != ["--json"] })
     func wrongUseIsRefusedByTheParser(line: [String]) {
         #expect(throws: (any Error).self) { try Backupctl.parseAsRoot(line) }
@@ -133,6 +138,28 @@ import Testing
             .apply(to: &source, &policy)
         #expect(policy == RunPolicy(allowEmpty: false, timeout: 5, stallTimeout: 120))
         #expect(!source.withUsers)
+    }
+
+    @Test func aRuleReplacesTheOneOfItsNameOnly() throws {
+        var policy: RetentionPolicy?
+        func edit(_ line: String...) throws {
+            let edit = try #require(try Backupctl.parseAsRoot(["job", "edit", "a"] + line) as? JobEdit)
+            try edit.job.retention.apply(to: &policy)
+        }
+        try edit()
+        #expect(policy == nil)
+        try edit("--keep-last", "3", "--keep-within", "30d", "--keep-within-monthly", "1y")
+        try edit("--keep-daily", "7", "--keep-within", "0d")
+        #expect(policy?.description == "last 3, daily 7, monthly within 1y")
+        try edit("--keep-hourly", "1", "--keep-weekly", "2", "--keep-monthly", "3", "--keep-yearly", "4")
+        #expect(policy?.counts == [.last: 3, .daily: 7, .hourly: 1, .weekly: 2, .monthly: 3, .yearly: 4])
+        try edit(
+            "--keep-within-hourly", "1h", "--keep-within-daily", "2d", "--keep-within-weekly", "3d",
+            "--keep-within-yearly", "9y")
+        #expect(policy?.spans.count == 5 && policy?.spans[.yearly]?.years == 9 && policy?.spans[.hourly]?.hours == 1)
+        policy = try RetentionPolicy(counts: [.last: 1])
+        #expect(failure { try edit("--keep-last", "0") }?.code == .invalidPolicy)
+        #expect(try policy == RetentionPolicy(counts: [.last: 1]))
     }
 
     @Test func usersDoNotGoWithOneCollection() throws {

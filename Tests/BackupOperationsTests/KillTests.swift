@@ -155,7 +155,7 @@ import Testing
 
     @Test func aDeletionKilledAtAnyCallIsFinished() async throws {
         let (site, earlier) = try Self.prepared()
-        for place in 1...14 {
+        for place in 1...20 {
             let snapshot = try #require(try site.run(.base()).snapshot)
             _ = await #expect(processExitsWith: .failure) {
                 [path = site.scratch.statePath as String, place = place as Int, snapshot = snapshot as String] in
@@ -163,7 +163,8 @@ import Testing
                 workspace.fileCalls = FaultyCalls(.kills, at: place)
                 let repository = try workspace.repository("default")
                 try DeleteSnapshot(workspace: workspace, repository: repository).delete(
-                    workspace.catalog.snapshot(matching: snapshot), reason: "a test", now: Date.now)
+                    workspace.catalog.snapshot(matching: snapshot), sparing: .none, proof: .whole, reason: "a test",
+                    now: Date.now)
                 exit(1)
             }
             let isBegun = try site.workspace.catalog.snapshots(job: nil).first { $0.id == snapshot }?.state != .good

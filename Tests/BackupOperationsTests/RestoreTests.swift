@@ -43,10 +43,12 @@ import Testing
     }
 
     /// `Restore.prepare` without its look at the target.
-    private func prepare(_ request: RestoreRequested) throws -> Restore.Prepared {
+    private func prepare(
+        _ request: RestoreRequested, engine: any Engine = FakeEngine([])
+    ) throws -> Restore.Prepared {
         let source = try RestoreSource.open(request.source, workspace: site.workspace, progress: progress)
         let plan = try RestorePlan.make(archive: source.namespaces(), choice: request.choice) { _ in nil }
-        let prepared = Restore.Prepared(source: source, plan: plan)
+        let prepared = Restore.Prepared(source: source, plan: plan, engine: engine)
         try source.check(prepared.selected, progress: progress)
         return prepared
     }
@@ -57,7 +59,7 @@ import Testing
         var workspace = site.workspace
         workspace.engine = { _ in engine }
         let restore = Restore(workspace: workspace, request: request, uri: "mongodb://h/", progress: progress)
-        return try restore.perform(prepared ?? prepare(request))
+        return try restore.perform(prepared ?? prepare(request, engine: engine))
     }
 
     private func fed(_ request: RestoreRequested) throws -> (ArchiveIndex, RestoreRequest) {
@@ -186,9 +188,10 @@ import Testing
     /// A check is worth nothing for bytes that change after it: they are proved once more as they pass.
     @Test func damageAfterTheCheckStopsTheRestore() throws {
         let request = try request(snapshot.id, include: ["shop.b"])
-        let prepared = try prepare(request)
+        var prepared = try prepare(request)
         try damage(at: place(of: Self.names[1]))
         let engine = FakeEngine([])
+        prepared.engine = engine
         #expect(failure { _ = try restore(request, engine: engine, prepared: prepared) } != nil)
         #expect(engine.restored.archive == nil)
     }
@@ -254,9 +257,32 @@ import Testing
     @Test func whatIsBeingRestoredIsNotDeleted() throws {
         let source = try RestoreSource.open(snapshot.id, workspace: site.workspace, progress: progress)
         let delete = DeleteSnapshot(workspace: site.workspace, repository: try site.workspace.repository("default"))
-        let error = failure { try delete.delete(snapshot, reason: "a test", now: site.clock.now()) }
-        #expect(error?.code == .locked)
+        func attempt() -> BackupError? {
+            failure {
+                try delete.delete(snapshot, sparing: .none, proof: .none, reason: "a test", now: site.clock.now())
+            }
+        }
+        #expect(attempt()?.code == .locked)
+        #expect(try site.workspace.catalog.snapshot(matching: snapshot.id).state == .good)
         try source.check([Self.names[0]], progress: progress)
+    }
+
+    /// The run says which snapshot it reads before it opens it: where files have no locks, that is what holds it.
+    @Test func aRestoreHoldsItsSnapshotInTheCatalog() throws {
+        let time = site.clock.now()
+        var generator = SystemRandomNumberGenerator()
+        var run = Run(
+            id: RunID(at: time, using: &generator), kind: .restore, job: "orders", trigger: .manual, queuedAt: time)
+        run = try site.workspace.catalog.start(run, owner: ProcessIdentity.current(), site.workspace.act(time))
+        _ = try RestoreSource.open(snapshot.id, workspace: site.workspace, progress: progress, reader: run.id)
+        #expect(try site.workspace.catalog.readers() == [snapshot.id: run.id])
+        let delete = DeleteSnapshot(workspace: site.workspace, repository: try site.workspace.repository("default"))
+        let error = failure {
+            try delete.delete(snapshot, sparing: .none, proof: .none, reason: "a test", now: site.clock.now())
+        }
+        #expect(error?.code == .locked)
+        #expect(error?.message.contains("run '\(run.id)' is reading it") == true)
+        #expect(try site.entries().count == 1)
     }
 }
 

@@ -176,7 +176,7 @@ extension Site {
         let ids = try repository.snapshots().map(\.location.id)
         #expect(Set(ids) == Set(listed.map(\.id)), sourceLocation: sourceLocation)
         #expect(try incoming().isEmpty, sourceLocation: sourceLocation)
-        for run in try workspace.catalog.runs(job: nil, limit: nil) {
+        for run in try workspace.catalog.runs(job: nil, limit: nil) where run.kind == .backup {
             #expect(run.state.isTerminal, sourceLocation: sourceLocation)
             #expect((run.state == .succeeded) == (run.snapshot != nil), sourceLocation: sourceLocation)
         }

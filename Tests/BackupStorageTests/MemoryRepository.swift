@@ -99,10 +99,14 @@ final class MemoryRepository: Repository {
         return file
     }
 
-    func delete(_ location: SnapshotLocation) throws {
+    func delete(_ location: SnapshotLocation, prove: (StoredPair) throws -> Void) throws {
         guard !readers.contains(where: { $0.0 == location && $0.1.file != nil }) else {
             throw BackupError(.locked, "cannot delete '\(location.id)': it is being read")
         }
+        let pair = StoredPair(
+            manifestSHA256: manifests[location].map { sha256($0) },
+            archiveBytes: archives[location].map { UInt64($0.count) })
+        try prove(pair)
         manifests[location] = nil
         archives[location] = nil
     }

@@ -30,12 +30,12 @@ package final class TestServer: Sendable {
     private let process: ChildProcess
     private let watchdog: Watchdog
 
-    package init(auth: Bool = false) throws {
+    package init(auth: Bool = false, isReplicaSet: Bool = true) throws {
         hasAuth = auth
         folder = ScratchFolder.make("mongod")
-        (process, watchdog, port) = try Self.start(in: folder, auth: auth)
+        (process, watchdog, port) = try Self.start(in: folder, auth: auth, isReplicaSet: isReplicaSet)
         do {
-            try initiate()
+            try isReplicaSet ? initiate() : retry { _ = try $0.runCommand("admin", ["ping": 1]) }
         } catch {
             stop()
             throw error
@@ -66,12 +66,14 @@ package final class TestServer: Sendable {
 }
 
 extension TestServer {
-    private static func start(in folder: URL, auth: Bool) throws -> (ChildProcess, Watchdog, Int) {
+    private static func start(
+        in folder: URL, auth: Bool, isReplicaSet: Bool
+    ) throws -> (ChildProcess, Watchdog, Int) {
         guard let path = mongodPath else { throw SetupError(skipReason) }
         // A port that was free a moment ago may be taken by now: then the server ends at once.
         for _ in 0..<5 {
             let port = try LoopbackSocket.freePort()
-            let arguments = try self.arguments(port: port, folder: folder, auth: auth)
+            let arguments = try self.arguments(port: port, folder: folder, auth: auth, isReplicaSet: isReplicaSet)
             let process = try ChildProcess(path, arguments, environment: ["LC_ALL": "C", "PATH": "/usr/bin:/bin"])
             // From the first moment: a server whose tests are killed while it starts must not stay either.
             let watchdog = try Watchdog(script: "kill -9 \"$1\"", [String(process.processID)])
@@ -82,15 +84,18 @@ extension TestServer {
         throw SetupError("'\(path)' does not start\n\(log?.suffix(2000) ?? "")")
     }
 
-    private static func arguments(port: Int, folder: URL, auth: Bool) throws -> [String] {
+    private static func arguments(
+        port: Int, folder: URL, auth: Bool, isReplicaSet: Bool
+    ) throws -> [String] {
         let data = folder.appending(path: "data")
         try FileManager.default.createDirectory(at: data, withIntermediateDirectories: true)
         var arguments = [
             "--dbpath", data.path, "--port", String(port), "--bind_ip", "127.0.0.1", "--nounixsocket",
-            "--replSet", "rs0", "--oplogSize", "200", "--wiredTigerCacheSizeGB", "0.25", "--quiet",
+            "--wiredTigerCacheSizeGB", "0.25", "--quiet",
             "--logpath", folder.appending(path: "mongod.log").path,
             "--setParameter", "diagnosticDataCollectionEnabled=false", "--setParameter", "ttlMonitorEnabled=false",
         ]
+        if isReplicaSet { arguments += ["--replSet", "rs0", "--oplogSize", "200"] }
         guard auth else { return arguments }
         let key = folder.appending(path: "key").path
         try Data("c3ludGhldGljLWtleS1mb3ItdGVzdHM=".utf8).write(to: URL(filePath: key))

@@ -40,8 +40,9 @@ struct JSONContractTests {
         "restored": .int, "failed": .int, "errors": .strings,
     ]
     private static let job: [String: JSONType] = [
-        "name": .string, "source": .object, "engine": .string, "repository": .string, "allowEmpty": .bool,
-        "timeout": .nullable(.int), "stallTimeout": .int, "paused": .bool, "pausedAt": .nullable(.time),
+        "name": .string, "source": .object, "engine": .string, "settings": .object, "repository": .string,
+        "allowEmpty": .bool, "timeout": .nullable(.int), "stallTimeout": .int, "retention": .nullable(.object),
+        "timeZone": .nullable(.string), "paused": .bool, "pausedAt": .nullable(.time),
         "createdAt": .time, "updatedAt": .time,
     ]
 

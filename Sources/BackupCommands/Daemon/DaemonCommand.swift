@@ -18,11 +18,16 @@ struct DaemonCommand: RunnableCommand {
     @Option(name: .customLong("log-format"), help: "Lines of the log: text or json (default: text).")
     var logFormat: DaemonLog.Format = .text
 
+    @Option(
+        name: .customLong("history"),
+        help: "Remove runs and logs that are older, once a day, for example 365d (default: never).")
+    var history: DurationArgument?
+
     mutating func perform() throws -> Int32 {
         let signals = SignalMask.block([SIGINT, SIGTERM, SIGHUP])
         let daemon = try Daemon(
             workspace: options.openWorkspace(),
-            options: Daemon.Options(limits: limits.limits, logFormat: logFormat),
+            options: Daemon.Options(limits: limits.limits, logFormat: logFormat, historyAge: history?.seconds),
             environment: ProcessInfo.processInfo.environment)
         let isStopping = Cancellation()
         signals.handle { number in

@@ -1,15 +1,20 @@
 import ArgumentParser
 import BackupModel
+import BackupOperations
 
 /// What `job create` and `job edit` share.
 struct JobOptions: ParsableArguments {
     @OptionGroup var connection: SourceConnectionOptions
+    @OptionGroup var server: ServerOptions
+    @OptionGroup var place: ToolPlaceOptions
+    @OptionGroup var dump: DumpSettingOptions
 
-    @Option(name: .customLong("database"), help: "Back up this database only.")
+    @Option(
+        name: [.customLong("database"), .customLong("db"), .customShort("d")], help: "Back up this database only.")
     var database: String?
 
     @Option(
-        name: .customLong("collection"),
+        name: [.customLong("collection"), .customShort("c")],
         help: "Back up this collection only: NAME beside --database, or DATABASE.NAME.")
     var collection: String?
 
@@ -44,6 +49,8 @@ struct JobOptions: ParsableArguments {
 
     @OptionGroup(title: "Schedule") var schedule: ScheduleOptions
 
+    @OptionGroup(title: "Retention") var retention: RetentionOptions
+
     @Option(
         name: .customLong("time-zone"),
         help: "The zone whose hours and days count, such as Europe/Warsaw (default: UTC).")
@@ -53,6 +60,28 @@ struct JobOptions: ParsableArguments {
 extension EngineChoice: ExpressibleByArgument {}
 
 extension JobOptions {
+    /// The connection, however it was given.
+    func givenConnection() throws -> GivenConnection? {
+        let whole = try connection.given()
+        guard server.isGiven else { return whole }
+        guard whole == nil else {
+            throw BackupError(.usage, "cannot use both a connection string and --host with what belongs to it")
+        }
+        return try server.uri().map(GivenConnection.literal)
+    }
+
+    /// Puts what was given into the engine's settings; what was not given stays.
+    func apply(to settings: inout EngineSettings) throws {
+        try place.apply(to: &settings.place)
+        dump.apply(to: &settings.dump)
+        if !place.extraArguments.isEmpty { settings.dump.extraArguments = place.extraArguments }
+    }
+
+    /// The zone's name, if it is one.
+    func checkedTimeZone(_ zones: SystemTimeZones) throws -> String? {
+        try timeZone.map { try zones.rules(named: $0).name }
+    }
+
     /// Puts what was given into a job's source and policy; what was not given stays.
     func apply(to source: inout JobSource, _ policy: inout RunPolicy) throws {
         if database != nil || collection != nil {

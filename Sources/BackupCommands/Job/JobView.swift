@@ -5,14 +5,36 @@ enum JobView {
     static func json(_ job: BackupModel.Job) -> JSONValue {
         .object([
             "name": .string(job.name.text), "source": source(job.source), "engine": .string(job.engine.rawValue),
+            "settings": settings(job.settings),
             "repository": .string(job.repository), "allowEmpty": JSONValue(job.policy.allowEmpty),
             "timeout": JSONValue(job.policy.timeout), "stallTimeout": JSONValue(job.policy.stallTimeout),
             "schedule": JSONValue(job.schedule?.rule.text), "timeZone": JSONValue(job.timeZone),
             "catchUp": JSONValue(job.schedule?.catchUp), "jitter": JSONValue(job.schedule?.jitter),
-            "retries": JSONValue(job.schedule?.retries),
+            "retries": JSONValue(job.schedule?.retries), "retention": retention(job.retention),
             "paused": JSONValue(job.pausedAt != nil), "pausedAt": JSONValue(job.pausedAt),
             "createdAt": JSONValue(job.createdAt), "updatedAt": JSONValue(job.updatedAt),
         ])
+    }
+
+    private static func settings(_ settings: EngineSettings) -> JSONValue {
+        .object([
+            "toolsDir": JSONValue(settings.place.toolsDirectory), "image": JSONValue(settings.place.image),
+            "containerRuntime": JSONValue(settings.place.runtime?.rawValue),
+            "containerNetwork": JSONValue(settings.place.network),
+            "readPreference": JSONValue(settings.dump.readPreference?.rawValue),
+            "query": JSONValue(settings.dump.query), "oplog": JSONValue(settings.dump.oplog),
+            "parallelCollections": JSONValue(settings.dump.parallelCollections),
+            "extraToolArgs": JSONValue(settings.dump.extraArguments),
+        ])
+    }
+
+    /// The rules by their keys, as `retention plan` takes them.
+    static func retention(_ policy: RetentionPolicy?) -> JSONValue {
+        guard let policy else { return .null }
+        var rules: [String: JSONValue] = [:]
+        for (unit, count) in policy.counts { rules[unit.countKey] = JSONValue(count) }
+        for (unit, span) in policy.spans { rules[unit.spanKey] = .string("\(span)") }
+        return .object(rules)
     }
 
     private static func source(_ source: JobSource) -> JSONValue {
@@ -71,6 +93,17 @@ enum JobView {
         ]
     }
 
+    private static func settingsInWords(_ settings: EngineSettings) -> [String] {
+        let dump = settings.dump
+        let words: [String?] = [
+            settings.place.toolsDirectory.map { "tools in \($0)" }, settings.place.image.map { "image \($0)" },
+            settings.place.runtime.map { "run by \($0.rawValue)" }, settings.place.network.map { "network \($0)" },
+            dump.readPreference.map { "read from \($0.rawValue)" }, dump.query.map { "only \($0.escapedForDisplay)" },
+            dump.oplog ? "with the oplog" : nil, dump.parallelCollections.map { "\($0) collections at once" },
+        ]
+        return words.compactMap { $0 } + dump.extraArguments.map(\.escapedForDisplay)
+    }
+
     static func summary(_ job: BackupModel.Job) -> String {
         "\(what(job.source)), from \(connection(job.source.connection))"
     }
@@ -78,10 +111,12 @@ enum JobView {
     static func details(_ job: BackupModel.Job) -> String {
         var lines = [
             ("job", job.name.text), ("from", connection(job.source.connection)), ("what", what(job.source)),
-            ("engine", job.engine.rawValue), ("repository", job.repository),
+            ("engine", ([job.engine.rawValue] + settingsInWords(job.settings)).joined(separator: ", ")),
+            ("repository", job.repository),
             ("empty", job.policy.allowEmpty ? "allowed" : "a failure"),
             ("timeout", job.policy.timeout.map(DurationText.text) ?? "none"),
             ("stall timeout", DurationText.text(job.policy.stallTimeout)),
+            ("keeps", job.retention.map { "\($0)" } ?? "everything"), ("time zone", job.timeZone ?? "UTC"),
             ("state", job.pausedAt.map { "paused since \(Format.time($0))" } ?? "active"),
             ("created", Format.time(job.createdAt)), ("changed", Format.time(job.updatedAt)),
         ]

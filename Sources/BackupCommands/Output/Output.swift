@@ -12,6 +12,9 @@ struct Output {
         try write(json ? value().encoded() : text())
     }
 
+    /// Prints a line that is JSON already, one of many.
+    func render(verbatim line: String) throws { try write(line) }
+
     /// Says that something was done: nothing for people with `--quiet`.
     func confirm(_ value: @autoclosure () -> JSONValue, text: @autoclosure () -> String) throws {
         if json || !quiet { try render(value(), text: text()) }

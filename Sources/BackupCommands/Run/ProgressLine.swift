@@ -39,6 +39,7 @@ struct ProgressLine {
             parts.append("\(Format.bytes(state.bytes))")
             parts.append(rate)
         case .checking: parts.append("\(Format.bytes(state.checkedBytes))")
+        case .removing: parts.append("\(Format.bytes(state.removedBytes))")
         case .connecting, .planning, .publishing: break
         }
         if let remaining { parts.append("about \(Format.elapsed(remaining)) left") }

@@ -45,6 +45,7 @@ struct RunCommand: RunnableCommand {
                 let run = try run(job, workspace: workspace, cancellation: cancellation)
                 runs.append(run)
                 statuses.append(RunView.exitStatus(run))
+                if run.state == .succeeded { prune(job, workspace: workspace, cancellation: cancellation) }
             } catch let error as BackupError {
                 // No run came about; the other jobs still get theirs.
                 Report.error(error)
@@ -104,6 +105,15 @@ struct RunCommand: RunnableCommand {
         display.close()
         report(run, job: job)
         return run
+    }
+
+    /// What retention does not keep goes once its place is taken. The run has succeeded whatever comes of this.
+    private func prune(_ job: BackupModel.Job, workspace: Workspace, cancellation: Cancellation) {
+        guard let result = PruneJob(workspace: workspace, cancellation: cancellation).afterRun(job: job) else { return }
+        if let error = result.error { Report.warning(error.message) }
+        guard !options.quiet else { return }
+        if result.state != .refused { for warning in result.warnings { Report.warning(warning) } }
+        if !result.removed.isEmpty { Report.note(PruneView.summary(result)) }
     }
 
     private func report(_ run: Run, job: BackupModel.Job) {

@@ -1,4 +1,5 @@
 import BackupModel
+import Foundation
 
 /// How a snapshot is shown.
 enum SnapshotView {
@@ -19,7 +20,8 @@ enum SnapshotView {
             "storedBytes": JSONValue(snapshot.storedBytes), "uncompressedBytes": JSONValue(snapshot.uncompressedBytes),
             "sha256": .string(snapshot.sha256), "documents": JSONValue(snapshot.documents),
             "namespaceCount": JSONValue(snapshot.namespaceCount), "verifiedAt": JSONValue(snapshot.verifiedAt),
-            "pinned": JSONValue(snapshot.pin != nil), "consistency": .string(snapshot.consistency.rawValue),
+            "pinned": JSONValue(snapshot.pin?.holds(at: .now) ?? false),
+            "consistency": .string(snapshot.consistency.rawValue),
             "serverVersion": JSONValue(snapshot.serverVersion),
         ]
     }
@@ -46,8 +48,13 @@ enum SnapshotView {
             ("server", snapshot.serverVersion ?? "-"), ("consistency", snapshot.consistency.rawValue),
             ("file", file), ("stored", Format.bytes(snapshot.storedBytes)),
             ("uncompressed", Format.bytes(snapshot.uncompressedBytes)), ("sha256", snapshot.sha256),
-            ("documents", Format.count(snapshot.documents)),
+            ("documents", Format.count(snapshot.documents)), ("pinned", pin(snapshot)),
         ])
+    }
+
+    private static func pin(_ snapshot: Snapshot) -> String {
+        guard let pin = snapshot.pin, pin.holds(at: .now) else { return "no" }
+        return pin.reason + (pin.until.map { " (until \(Format.time($0)))" } ?? "")
     }
 
     static func table(_ namespaces: [SnapshotNamespace]) -> String {

@@ -15,8 +15,13 @@ struct BuiltinDump {
     private let monitor: any RunMonitor
 
     init(_ request: DumpRequest, toolVersion: String, monitor: any RunMonitor) throws {
-        uri = try MongoURI(request.uri)
+        uri = try MongoURI(request.uri).reading(request.options.readPreference)
         self.request = request
+        if request.options.oplog {
+            throw BackupError(
+                .unsupported, "cannot take the oplog along with engine 'builtin'",
+                hint: "use --engine mongodump or --engine docker.")
+        }
         self.toolVersion = toolVersion
         self.monitor = monitor
         if request.withUsers, case .collection = request.scope {
@@ -52,7 +57,7 @@ struct BuiltinDump {
             case .described(let server):
                 report = DumpReport(server: server, consistency: .perCollection)
             case .prelude(let collections):
-                let version = report?.server.version
+                let version = report?.server?.version
                 try writer.prelude(
                     ArchiveHeader(concurrentCollections: 1, serverVersion: version, toolVersion: toolVersion),
                     collections)

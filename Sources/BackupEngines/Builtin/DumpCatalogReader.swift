@@ -28,6 +28,48 @@ struct DumpCatalogReader {
         return found.sorted(by: DumpCollection.precedes)
     }
 
+    /// What a dump takes, by name only, users and roles of one database aside. Throws as `collections` does.
+    func names() throws -> [Named] {
+        switch request.scope {
+        case .deployment: break
+        case .database(let database): try requireDatabase(database)
+        case .collection(let namespace): return [try named(namespace)]
+        }
+        let found = try namesIfThere()
+        guard !found.isEmpty || request.allowEmpty else { throw emptySource() }
+        return found
+    }
+
+    /// The same of what is there, be it nothing.
+    func namesIfThere() throws -> [Named] {
+        let databases: [String]
+        switch request.scope {
+        case .deployment: databases = try connection.databaseNames().filter(DumpRules.takes(database:))
+        case .database(let database): databases = [database]
+        case .collection(let namespace):
+            return try connection.collection(namespace).map { [Named(namespace: namespace, kind: $0.kind)] } ?? []
+        }
+        return try databases.flatMap { database in
+            try check()
+            return try connection.collections(in: database).compactMap { listed -> Named? in
+                let namespace = Namespace(database: database, collection: listed.name)
+                let isTaken = DumpRules.takes(namespace, in: request.scope) && request.selection.contains(namespace)
+                return isTaken ? Named(namespace: namespace, kind: listed.kind) : nil
+            }
+        }
+    }
+
+    struct Named: Sendable {
+        var namespace: Namespace
+        var kind: CollectionKind
+    }
+
+    private func named(_ namespace: Namespace) throws -> Named {
+        guard DumpRules.takes(namespace, in: request.scope) else { throw bucketsAlone(namespace) }
+        guard let listed = try connection.collection(namespace) else { throw missing(namespace) }
+        return Named(namespace: namespace, kind: listed.kind)
+    }
+
     private func collections(of database: String) throws -> [DumpCollection] {
         try check()
         let listed = try connection.collections(in: database)
@@ -44,21 +86,14 @@ struct DumpCatalogReader {
     }
 
     private func collection(_ namespace: Namespace) throws -> DumpCollection {
-        guard DumpRules.takes(namespace, in: request.scope) else {
-            throw BackupError(
-                .unsupported, "cannot dump '\(namespace)' by itself: it holds the buckets of a time series",
-                hint: "dump '\(namespace.timeSeriesOfBuckets ?? namespace)' instead.")
-        }
-        guard let listed = try connection.collection(namespace) else {
-            throw BackupError(
-                .sourceNotFound, "cannot dump '\(namespace)': there is no such collection on '\(server.host)'",
-                hint: "names are case-sensitive; 'mongosh' lists them with 'show collections'.")
-        }
+        guard DumpRules.takes(namespace, in: request.scope) else { throw bucketsAlone(namespace) }
+        guard let listed = try connection.collection(namespace) else { throw missing(namespace) }
         let buckets = listed.kind == .timeseries ? try connection.collection(namespace.buckets)?.uuid : nil
         let found = try dumpCollection(listed, in: namespace.database, uuid: listed.uuid ?? buckets)
-        guard let found else {
+        guard var found else {
             throw BackupError(.sourceChanged, "cannot dump '\(namespace)': it was dropped just now")
         }
+        if let query = request.options.query { found.filter = try filter(query, for: listed, namespace) }
         return found
     }
 
@@ -78,6 +113,31 @@ struct DumpCatalogReader {
             return nil
         }
         return try DumpCollection(listed, in: database, uuid: uuid, indexes: indexes)
+    }
+
+    private func filter(_ query: String, for listed: ListedCollection, _ namespace: Namespace) throws -> BSONDocument {
+        guard listed.kind == .collection else {
+            throw BackupError(
+                .unsupported, "cannot dump a part of '\(namespace)': it is a \(listed.kind.rawValue), not a collection",
+                hint: "use --engine mongodump for a part of a time series.")
+        }
+        do {
+            return try ExtendedJSON.parse(query)
+        } catch {
+            throw BackupError(.usage, "cannot read the query of '\(namespace)': \(error)")
+        }
+    }
+
+    private func bucketsAlone(_ namespace: Namespace) -> BackupError {
+        BackupError(
+            .unsupported, "cannot dump '\(namespace)' by itself: it holds the buckets of a time series",
+            hint: "dump '\(namespace.timeSeriesOfBuckets ?? namespace)' instead.")
+    }
+
+    private func missing(_ namespace: Namespace) -> BackupError {
+        BackupError(
+            .sourceNotFound, "cannot dump '\(namespace)': there is no such collection on '\(server.host)'",
+            hint: "names are case-sensitive; 'mongosh' lists them with 'show collections'.")
     }
 
     private func requireDatabase(_ database: String) throws {

@@ -26,6 +26,9 @@ package final class RunProgress: RunMonitor {
         log?.write(phase.rawValue)
     }
 
+    /// Which engine it became.
+    package func runs(on engine: EngineIdentity) { state.withLock { $0.engine = engine } }
+
     /// The point of no return: from here on the run is not cancelled any more, and its end is waited for.
     package func commit() throws {
         try state.withLock { state in
@@ -61,7 +64,8 @@ package final class RunProgress: RunMonitor {
             $0.documents &+= documents
             $0.bytes &+= bytes
             $0.activity &+= 1
-            if $0.phase == .restoring { $0.restored[namespace, default: 0] &+= documents }
+            // A tool says what it has restored when it is done with it.
+            if $0.phase == .restoring || $0.phase == .indexing { $0.restored[namespace, default: 0] &+= documents }
         }
     }
 
@@ -94,6 +98,14 @@ package final class RunProgress: RunMonitor {
         }
     }
 
+    /// A snapshot of so many stored bytes is gone.
+    func removed(bytes: Int64) {
+        state.withLock {
+            $0.removedBytes &+= bytes
+            $0.activity &+= 1
+        }
+    }
+
     package func stored(bytes: Int64) {
         state.withLock { $0.storedBytes = bytes }
     }
@@ -101,7 +113,7 @@ package final class RunProgress: RunMonitor {
 
 package struct ProgressState: Sendable {
     package enum Phase: String, Sendable {
-        case connecting, dumping, checking, planning, restoring, indexing, publishing
+        case connecting, dumping, checking, planning, restoring, indexing, publishing, removing
     }
 
     package var phase = Phase.connecting
@@ -109,6 +121,7 @@ package struct ProgressState: Sendable {
     package var bytes: Int64 = 0
     package var storedBytes: Int64 = 0
     package var checkedBytes: Int64 = 0
+    package var removedBytes: Int64 = 0
     package var expectedDocuments: Int64?
     package var expectedBytes: Int64?
     package var expectedNamespaces: Int?
@@ -116,6 +129,7 @@ package struct ProgressState: Sendable {
     /// While restoring: documents by namespace of the target.
     package var restored: [Namespace: Int64] = [:]
     package var warnings: [String] = []
+    package var engine: EngineIdentity?
     /// Grows with every sign of life: a run whose number stands still has stalled.
     package var activity: UInt64 = 0
     var isCommitted = false

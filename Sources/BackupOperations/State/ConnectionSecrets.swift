@@ -87,34 +87,7 @@ package struct ConnectionSecrets: Sendable {
     }
 
     private func read(file path: String) throws -> String {
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
-        guard descriptor >= 0 else {
-            throw BackupError(
-                .secretUnavailable, "cannot read URI file '\(path)': \(POSIXFailure(errno))")
-        }
-        let handle = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
-        var status = stat()
-        guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
-            throw BackupError(.secretUnavailable, "cannot read URI file '\(path)': it is not a regular file")
-        }
-        guard status.st_mode & 0o077 == 0 else {
-            throw BackupError(
-                .secretUnavailable, "refusing to read URI file '\(path)': others can read or change it",
-                hint: "run 'chmod 600 \(path)'.")
-        }
-        guard status.st_uid == geteuid() || status.st_uid == 0 else {
-            throw BackupError(.secretUnavailable, "refusing to read URI file '\(path)': it belongs to another user")
-        }
-        let data = (try? handle.read(upToCount: 65_537)) ?? Data()
-        guard data.count <= 65_536 else {
-            throw BackupError(.secretUnavailable, "cannot read URI file '\(path)': it has more than 64 KiB")
-        }
-        let lines = String(decoding: data, as: UTF8.self).split(whereSeparator: \.isNewline)
-        let text = lines.first.map { $0.trimmingCharacters(in: .whitespaces) } ?? ""
-        guard !text.isEmpty else {
-            throw BackupError(.secretUnavailable, "cannot read URI file '\(path)': it is empty")
-        }
-        return try checked(text, from: "file '\(path)'")
+        try checked(SecretFile.firstLine(of: path, named: "URI file"), from: "file '\(path)'")
     }
 
     private func checked(_ text: String, from place: String) throws -> String {
@@ -122,6 +95,42 @@ package struct ConnectionSecrets: Sendable {
             _ = try MongoURI(text)
         } catch let error as BackupError {
             throw BackupError(error.code, "\(error.message) (from \(place))", hint: error.hint)
+        }
+        return text
+    }
+}
+
+/// A small file that holds a secret.
+package enum SecretFile {
+    /// Its first line without spaces around it. Refuses a file that others can read or change. `noun` is what it is
+    /// called in errors.
+    package static func firstLine(of path: String, named noun: String) throws -> String {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+        guard descriptor >= 0 else {
+            throw BackupError(
+                .secretUnavailable, "cannot read \(noun) '\(path)': \(POSIXFailure(errno))")
+        }
+        let handle = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
+        var status = stat()
+        guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
+            throw BackupError(.secretUnavailable, "cannot read \(noun) '\(path)': it is not a regular file")
+        }
+        guard status.st_mode & 0o077 == 0 else {
+            throw BackupError(
+                .secretUnavailable, "refusing to read \(noun) '\(path)': others can read or change it",
+                hint: "run 'chmod 600 \(path)'.")
+        }
+        guard status.st_uid == geteuid() || status.st_uid == 0 else {
+            throw BackupError(.secretUnavailable, "refusing to read \(noun) '\(path)': it belongs to another user")
+        }
+        let data = (try? handle.read(upToCount: 65_537)) ?? Data()
+        guard data.count <= 65_536 else {
+            throw BackupError(.secretUnavailable, "cannot read \(noun) '\(path)': it has more than 64 KiB")
+        }
+        let lines = String(decoding: data, as: UTF8.self).split(whereSeparator: \.isNewline)
+        let text = lines.first.map { $0.trimmingCharacters(in: .whitespaces) } ?? ""
+        guard !text.isEmpty else {
+            throw BackupError(.secretUnavailable, "cannot read \(noun) '\(path)': it is empty")
         }
         return text
     }

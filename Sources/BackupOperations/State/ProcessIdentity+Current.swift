@@ -17,7 +17,7 @@ extension ProcessIdentity {
         return Self.startTicks(of: processID) == startTicks
     }
 
-    private static func bootID() -> String? {
+    static func bootID() -> String? {
         let text = try? String(contentsOfFile: "/proc/sys/kernel/random/boot_id", encoding: .utf8)
         let id = text?.trimmingCharacters(in: .whitespacesAndNewlines) ?? ""
         return id.isEmpty ? nil : id

@@ -9,6 +9,8 @@ package struct StateDirectory: Sendable {
     package var catalog: String { path + "/catalog.sqlite" }
     package var logs: String { path + "/logs" }
     package var secrets: String { path + "/secrets" }
+    /// Made when a container needs it: pipes through which secrets pass.
+    package var pipes: String { path + "/pipes" }
     package var defaultRepository: String { path + "/repository" }
 
     func log(of run: RunID) -> String { "\(logs)/\(run).log" }

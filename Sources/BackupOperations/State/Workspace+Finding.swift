@@ -60,7 +60,9 @@ extension Workspace {
 
     /// The run that a name means: an id, the beginning of one, or a job's newest.
     package func findRun(_ text: String) throws -> Run {
-        if let newest = try catalog.runs(job: text, limit: 1).first { return newest }
+        // A run is followed by a prune; the log that is asked for is that of the run.
+        let recent = try catalog.runs(job: text, limit: 20)
+        if let newest = recent.first(where: { $0.kind != .prune }) ?? recent.first { return newest }
         if try catalog.jobs().contains(where: { $0.name.text == text }) {
             throw BackupError(
                 .runNotFound, "cannot find a run of job '\(text)'", hint: "run 'backupctl run \(text)' to make one.")

@@ -1,6 +1,6 @@
 package import BackupCatalog
 package import BackupEngines
-package import BackupModel
+import BackupModel
 package import BackupStorage
 package import Foundation
 
@@ -10,10 +10,11 @@ package struct Workspace: Sendable {
     package let catalog: Catalog
     package let actor: String
     /// Gives the engine of a run, and the calls that a repository makes: others in tests only.
-    package var engine: @Sendable (EngineChoice) -> any Engine = Engines.make
+    package var engine: @Sendable (EngineOrder) throws -> any Engine
     package var fileCalls: any FileCalls = SystemFileCalls()
     /// The rules of time zones as this machine has them.
     package var zones = SystemTimeZones(environment: ProcessInfo.processInfo.environment)
+    package var uptime: @Sendable () -> Uptime? = Uptime.current
     /// Hears what runs write to their logs.
     package var echo: (@Sendable (String) -> Void)?
 
@@ -24,7 +25,11 @@ package struct Workspace: Sendable {
         let isNew = access(state.catalog, F_OK) != 0
         let catalog =
             isNew ? try state.alone { try Catalog.open(at: state.catalog) } : try Catalog.open(at: state.catalog)
-        let workspace = Workspace(state: state, catalog: catalog, actor: "\(NSUserName()) (\(getuid()))")
+        let surroundings = ToolSurroundings(
+            environment: ProcessInfo.processInfo.environment, scratch: state.pipes)
+        let workspace = Workspace(
+            state: state, catalog: catalog, actor: "\(NSUserName()) (\(getuid()))",
+            engine: { try Engines.make($0, surroundings) })
         if try catalog.repository(named: defaultRepository) == nil {
             try state.alone { try workspace.makeDefaultRepository(now: now) }
         }

@@ -30,7 +30,7 @@ struct Backup: Sendable {
             let dump = try dump(uri: text, scope: scope, into: incoming)
             let manifest = SnapshotManifest(
                 location: location, repositoryId: repository.repositoryId, startedAt: run.startedAt ?? now(),
-                finishedAt: now(), engine: dump.engine, server: SnapshotManifest.Server(dump.report.server),
+                finishedAt: now(), engine: dump.engine, server: dump.server,
                 consistency: dump.report.consistency, source: source(uri, scope), content: dump.content,
                 warnings: progress.current.warnings)
             progress.enter(.checking)
@@ -59,6 +59,7 @@ struct Backup: Sendable {
 
     private struct Dump {
         var report: DumpReport
+        var server: SnapshotManifest.Server
         var engine: EngineIdentity
         var content: SnapshotContent
     }
@@ -72,10 +73,12 @@ struct Backup: Sendable {
                 try progress.cancellation.check()
                 progress.stored(bytes: Int64(clamping: incoming.writtenBytes))
             })
-        let engine = workspace.engine(job.engine)
+        let engine = try workspace.engine(
+            EngineOrder(choice: job.engine, settings: job.settings, uri: uri, progress: progress))
+        progress.runs(on: engine.identity)
         let request = DumpRequest(
             uri: uri, scope: scope, selection: job.source.selection, withUsers: job.source.withUsers,
-            allowEmpty: job.policy.allowEmpty)
+            allowEmpty: job.policy.allowEmpty, options: job.settings.dump)
         progress.note("dumping \(scope) with engine \(engine.identity.name) \(engine.identity.version)")
         let report: DumpReport
         do {
@@ -83,12 +86,18 @@ struct Backup: Sendable {
             try index.finish()
         } catch let error as ArchiveError {
             throw BackupError(.archiveDamaged, "cannot trust the archive that the engine made: \(error)")
+        } catch var error as BackupError where error.code == .toolFailed {
+            if (try? index.finish()) != nil { error.message += " (the archive was complete; it is not kept)" }
+            throw error
         }
         for warning in report.warnings { progress.warning(warning) }
         try requireContent(index.index, scope: scope)
         try requireAgreement(report, index.index)
         return Dump(
-            report: report, engine: engine.identity,
+            report: report,
+            server: report.server.map(SnapshotManifest.Server.init)
+                ?? SnapshotManifest.Server(version: index.index.header.serverVersion),
+            engine: engine.identity,
             content: SnapshotContent(
                 index: index.index, members: gzip.members, storedBytes: digest.count, sha256: digest.hexDigest))
     }
@@ -101,9 +110,13 @@ struct Backup: Sendable {
             hint: "check --database, --include and --exclude, or give --allow-empty if this is meant.")
     }
 
-    /// What the engine says it dumped must be what passed.
+    /// What the engine says it dumped must be what passed, and what the server has must be in it.
     private func requireAgreement(_ report: DumpReport, _ index: ArchiveIndex) throws {
         var passed = Dictionary(index.namespaces.map { ($0.namespace, $0.documents) }) { first, _ in first }
+        if let missing = report.expected.first(where: { passed[$0] == nil }) {
+            throw BackupError(
+                .archiveDamaged, "cannot trust the archive: '\(missing)' is on the server, and the engine left it out")
+        }
         for dumped in report.namespaces {
             let documents = passed.removeValue(forKey: dumped.namespace)
             guard documents != dumped.documents else { continue }
@@ -112,7 +125,12 @@ struct Backup: Sendable {
                 "cannot trust the archive: the engine reports \(dumped.documents) documents of '\(dumped.namespace)', "
                     + "and \(documents ?? 0) passed")
         }
-        guard let extra = passed.keys.min() else { return }
+        guard report.coverage == .all || !report.namespaces.isEmpty else { return }
+        let unnamed = index.namespaces.filter { namespace in
+            guard report.coverage == .named else { return true }
+            return namespace.documents > 0 && namespace.kind != .special && !namespace.namespace.isUsersOrRoles
+        }
+        guard let extra = unnamed.map(\.namespace).filter({ passed[$0] != nil }).min() else { return }
         throw BackupError(
             .archiveDamaged, "cannot trust the archive: '\(extra)' passed, and the engine does not report it")
     }
@@ -131,7 +149,7 @@ struct Backup: Sendable {
         return SnapshotManifest.Source(
             hosts: uri.hosts, database: scope.database, collection: collection,
             include: job.source.selection.include.map(\.text), exclude: job.source.selection.exclude.map(\.text),
-            withUsers: job.source.withUsers)
+            withUsers: job.source.withUsers, query: job.settings.dump.query)
     }
 }
 

@@ -1,6 +1,8 @@
 import BackupCatalog
+import BackupEngines
 package import BackupModel
 package import Foundation
+import MongoArchive
 
 /// Makes, changes and deletes jobs, together with the secrets that belong to them.
 package struct JobEditing {
@@ -11,8 +13,9 @@ package struct JobEditing {
     }
 
     package func create(
-        name: JobName, connection: GivenConnection, source: JobSource, engine: EngineChoice, policy: RunPolicy,
-        schedule: JobSchedule? = nil, timeZone: String? = nil, now: Date
+        name: JobName, connection: GivenConnection, source: JobSource, engine: EngineChoice,
+        settings: EngineSettings = EngineSettings(), policy: RunPolicy, schedule: JobSchedule? = nil,
+        retention: RetentionPolicy? = nil, timeZone: String? = nil, now: Date
     ) throws -> BackupModel.Job {
         // Alone, so that of two that create the same job the loser does not touch the winner's secret.
         try workspace.state.alone {
@@ -25,8 +28,10 @@ package struct JobEditing {
                 var source = source
                 source.connection = try workspace.secrets().keep(connection, for: name)
                 let job = BackupModel.Job(
-                    name: name, source: source, engine: engine, repository: Workspace.defaultRepository,
-                    policy: policy, schedule: schedule, timeZone: timeZone, createdAt: now, updatedAt: now)
+                    name: name, source: source, engine: engine, settings: settings,
+                    repository: Workspace.defaultRepository, policy: policy, schedule: schedule, retention: retention,
+                    timeZone: timeZone, createdAt: now, updatedAt: now)
+                try check(job)
                 try workspace.catalog.insert(job, workspace.act(now))
                 return job
             }
@@ -43,6 +48,7 @@ package struct JobEditing {
             job = try keepingSecret(of: name) {
                 if let connection { job.source.connection = try workspace.secrets().keep(connection, for: name) }
                 job.updatedAt = now
+                try check(job)
                 try workspace.catalog.update(job, workspace.act(now))
                 return job
             }
@@ -51,6 +57,29 @@ package struct JobEditing {
             }
             return job
         }
+    }
+
+    /// Refuses what no run of the job could do; for an oplog the server is asked, if it can be.
+    private func check(_ job: BackupModel.Job) throws {
+        try job.settings.check(engine: job.engine, scope: job.source.scope, withUsers: job.source.withUsers)
+        if let query = job.settings.dump.query {
+            do {
+                _ = try ExtendedJSON.parse(query)
+            } catch {
+                throw BackupError(.usage, "cannot read the query: \(error)", hint: "write a document in Extended JSON.")
+            }
+        }
+        guard job.settings.dump.oplog else { return }
+        // A secret that cannot be had here, or a server that cannot be reached from here, is for the run to find out.
+        guard let uri = try? workspace.secrets().resolve(job.source.connection, of: job.name) else { return }
+        if let database = try MongoURI(uri).database, database != "admin" {
+            throw BackupError(
+                .usage,
+                "cannot take the oplog along with database '\(database)' of the URI: it is about the whole deployment",
+                hint: "leave the database out of the URI; 'authSource' says where the user is.")
+        }
+        guard let server = try? MongoDeployment(uri: uri).describe() else { return }
+        try server.requireOplog()
     }
 
     /// A change that fails leaves the secret as it was.
@@ -76,7 +105,7 @@ package struct JobEditing {
             let repository = try workspace.repository(job.repository)
             for snapshot in try workspace.catalog.snapshots(job: name.text) {
                 try DeleteSnapshot(workspace: workspace, repository: repository).delete(
-                    snapshot, reason: "its job was deleted with its snapshots", now: now)
+                    snapshot, sparing: .none, proof: .none, reason: "its job was deleted with its snapshots", now: now)
                 deleted += 1
             }
         }

@@ -36,8 +36,7 @@ package struct Recovery {
 
     private func finishDeletions(in repository: DirectoryRepository, now: Date) throws {
         for snapshot in try workspace.catalog.snapshots(job: nil) where snapshot.state == .deleting {
-            try DeleteSnapshot(workspace: workspace, repository: repository).delete(
-                snapshot, reason: "begun before", now: now)
+            try DeleteSnapshot(workspace: workspace, repository: repository).finish(snapshot, now: now)
         }
     }
 

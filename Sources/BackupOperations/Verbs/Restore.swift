@@ -10,11 +10,14 @@ struct Restore: Sendable {
     let request: RestoreRequested
     let uri: String
     let progress: RunProgress
+    /// The run in the history; nil for a dry run.
+    var run: RunID?
 
     struct Prepared: @unchecked Sendable {
         // Handed from one thread to the next, which wait for each other: never used by two at once.
         var source: RestoreSource
         var plan: RestorePlan
+        var engine: any Engine
 
         var selected: Set<Namespace> { Set(plan.entries.map(\.source)) }
     }
@@ -22,9 +25,14 @@ struct Restore: Sendable {
     func prepare() throws -> Prepared {
         // What is wrong with the file is known in a moment; reading all of it is not.
         if let path = SnapshotName.path(request.source) { _ = try InspectArchive.open(path) }
+        // Before all that takes long: a tool that is not there, or cannot do what is asked.
+        let engine = try workspace.engine(
+            EngineOrder(
+                choice: request.engine, restoring: request.options, place: request.place, uri: uri, progress: progress))
+        progress.runs(on: engine.identity)
         let deployment = try MongoDeployment(uri: uri)
         try deployment.ping()
-        let source = try RestoreSource.open(request.source, workspace: workspace, progress: progress)
+        let source = try RestoreSource.open(request.source, workspace: workspace, progress: progress, reader: run)
         progress.enter(.planning)
         let plan = try RestorePlan.make(archive: source.namespaces(), choice: request.choice) {
             try progress.cancellation.check()
@@ -32,7 +40,7 @@ struct Restore: Sendable {
         }
         for entry in plan.entries { progress.note("plan: \(entry.action.rawValue) '\(entry.target)'") }
         for skipped in plan.skipped { progress.note("plan: leave out '\(skipped.namespace)': \(skipped.reason)") }
-        let prepared = Prepared(source: source, plan: plan)
+        let prepared = Prepared(source: source, plan: plan, engine: engine)
         if plan.conflicts.isEmpty { try source.check(prepared.selected, progress: progress) }
         return prepared
     }
@@ -48,13 +56,13 @@ struct Restore: Sendable {
         progress.enter(.restoring)
         let documents = prepared.plan.entries.reduce(Int64(0)) { $0 &+ $1.expected }
         progress.expected(documents: documents, bytes: 0, namespaces: prepared.plan.entries.count)
-        let engine = workspace.engine(request.engine)
         let restoreRequest = RestoreRequest(
             uri: uri,
             namespaces: prepared.plan.entries.map {
                 RestoreNamespace(namespace: $0.target, action: RestoreNamespace.Action($0.action))
-            }, withUsers: request.choice.withUsers, withIndexes: request.withIndexes)
-        return try engine.restore(restoreRequest, monitor: progress) { sink in
+            }, withUsers: request.choice.withUsers, withIndexes: request.withIndexes,
+            options: request.options)
+        return try prepared.engine.restore(restoreRequest, monitor: progress) { sink in
             try feed(prepared, into: sink)
         }
     }

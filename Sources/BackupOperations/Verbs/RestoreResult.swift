@@ -9,10 +9,13 @@ package struct RestoreRequested: Sendable {
     package var withIndexes: Bool
     package var isDryRun: Bool
     package var engine: EngineChoice
+    package var place: ToolPlace
+    package var options: LoadOptions
 
     package init(
         source: String, target: GivenConnection, choice: RestoreChoice, withIndexes: Bool = true,
-        isDryRun: Bool = false, engine: EngineChoice = .auto
+        isDryRun: Bool = false, engine: EngineChoice = .auto, place: ToolPlace = ToolPlace(),
+        options: LoadOptions = LoadOptions()
     ) {
         self.source = source
         self.target = target
@@ -20,6 +23,8 @@ package struct RestoreRequested: Sendable {
         self.withIndexes = withIndexes
         self.isDryRun = isDryRun
         self.engine = engine
+        self.place = place
+        self.options = options
     }
 }
 
@@ -30,7 +35,8 @@ package struct RestoreResult: Sendable {
     /// A run's state, or `planned`.
     package var state: String
     package var run: RunID?
-    package var engine: EngineIdentity
+    /// Nil as long as none was needed.
+    package var engine: EngineIdentity?
     /// Redacted.
     package var target: String
     package var existing: ExistingPolicy

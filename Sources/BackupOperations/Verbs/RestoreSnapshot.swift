@@ -31,17 +31,18 @@ package struct RestoreSnapshot {
         let progress = RunProgress(cancellation: cancellation, log: log)
         watch(progress)
         var result = RestoreResult(
-            source: request.source, state: "planned", run: run?.id, engine: workspace.engine(request.engine).identity,
+            source: request.source, state: "planned", run: run?.id, engine: nil,
             target: try MongoURI(uri).redacted, existing: request.choice.existing, isDryRun: request.isDryRun)
         result.warnings = troubles
         log?.write("restore of '\(request.source)' into \(result.target) by \(workspace.actor)")
         do {
-            let restore = Restore(workspace: workspace, request: request, uri: uri, progress: progress)
+            let restore = Restore(workspace: workspace, request: request, uri: uri, progress: progress, run: run?.id)
             let supervisor = Supervisor()
             let beat: (ProgressState) -> Void = { [run] state in
                 if let run { workspace.heartbeat(run.id, state, cancellation, at: now()) }
             }
             let prepared = try supervisor.run(progress: progress, heartbeat: beat, work: { try restore.prepare() })
+            result.engine = prepared.engine.identity
             result.source = prepared.source.name
             run?.snapshot = prepared.source.snapshot
             result.take(prepared.plan)
@@ -82,9 +83,8 @@ package struct RestoreSnapshot {
         let job =
             SnapshotName.path(request.source) == nil
             ? try workspace.findSnapshot(request.source).job : nil
-        var run = Run(
+        let run = Run(
             id: RunID(at: time, using: &generator), kind: .restore, job: job, trigger: .manual, queuedAt: time)
-        run.engine = workspace.engine(request.engine).identity
         return try workspace.catalog.start(run, owner: ProcessIdentity.current(), workspace.act(time))
     }
 
@@ -93,6 +93,7 @@ package struct RestoreSnapshot {
         run.finishedAt = now()
         run.warnings = result.warnings
         run.error = result.error
+        run.engine = result.engine
         run.state = RunState(rawValue: result.state) ?? .failed
         run.counters = progress.counters
         run.counters.documents = result.restored

@@ -1,3 +1,4 @@
+import BackupCatalog
 import BackupModel
 import BackupPipeline
 import BackupStorage
@@ -17,7 +18,11 @@ struct RestoreSource {
         case file(ArchiveIndex)
     }
 
-    static func open(_ text: String, workspace: Workspace, progress: RunProgress) throws -> RestoreSource {
+    /// Opens what a name or a path means. A snapshot is held for `reader`, the run that restores it, so that nothing
+    /// deletes it meanwhile.
+    static func open(
+        _ text: String, workspace: Workspace, progress: RunProgress, reader: RunID? = nil
+    ) throws -> RestoreSource {
         if let path = SnapshotName.path(text) {
             let file = try DiskFile(path: path)
             let inspected = try InspectArchive(progress: progress).inspect(file, path: path)
@@ -32,6 +37,7 @@ struct RestoreSource {
             progress.warning(
                 "'\(text)' means '\(found.id)': the newer snapshot '\(newer.id)' is \(newer.state.rawValue)")
         }
+        if let reader { try workspace.catalog.hold(snapshot: found.id, by: reader) }
         let repository = try workspace.repository(found.repository)
         let location = try SnapshotLocation(id: found.id)
         let read = try repository.manifest(of: location)

@@ -26,7 +26,9 @@ package struct RunBackup {
     package func run(
         job: BackupModel.Job, trigger: RunTrigger, queued: Run? = nil, watch: (RunProgress) -> Void = { _ in }
     ) throws -> Run {
-        let troubles = recoversFirst ? Recovery(workspace: workspace).recover(now: now()) : []
+        var troubles = recoversFirst ? Recovery(workspace: workspace).recover(now: now()) : []
+        // Retention asks later on whether times can be trusted.
+        do { try workspace.readClock(at: now()) } catch { troubles.append(BackupError(error).message) }
         var run = try begin(job, trigger: trigger, queued: queued)
         let log = workspace.openLog(of: run.id, now: now)
         let progress = RunProgress(cancellation: cancellation, log: log)
@@ -39,12 +41,14 @@ package struct RunBackup {
             let published = try limits.run(
                 progress: progress, heartbeat: { [run] in workspace.heartbeat(run.id, $0, cancellation, at: now()) },
                 work: { try backup.perform() })
+            if let anomaly = anomaly(of: published.snapshot) { progress.warning("\(anomaly)") }
             run.warnings = progress.current.warnings
             run.succeed(with: published.snapshot, at: now())
             run = try enter(published, run: run)
         } catch {
             run.warnings = progress.current.warnings
             run.counters = progress.current.counters
+            run.engine = progress.current.engine
             run.snapshot = nil
             run.fail(with: BackupError(error), at: now())
             run = try finish(run, log: log)
@@ -68,15 +72,22 @@ package struct RunBackup {
         }
     }
 
+    /// Whether the new snapshot is suspiciously small against those before it. The catalog that cannot say is about to be
+    /// written to, and will be heard of there.
+    private func anomaly(of snapshot: Snapshot) -> SizeAnomaly? {
+        guard let before = try? workspace.snapshots(job: snapshot.job) else { return nil }
+        return SizeAnomaly.find(
+            in: SnapshotSize(snapshot), before: SnapshotSize.sizes(of: before, at: snapshot.createdAt))
+    }
+
     private func begin(_ job: BackupModel.Job, trigger: RunTrigger, queued: Run?) throws -> Run {
         var generator = SystemRandomNumberGenerator()
         let time = now()
-        var run =
+        let run =
             queued
             ?? Run(
                 id: RunID(at: time, using: &generator), kind: .backup, job: job.name.text, trigger: trigger,
                 queuedAt: time)
-        run.engine = workspace.engine(job.engine).identity
         return try workspace.catalog.start(run, owner: ProcessIdentity.current(), workspace.act(time))
     }
 
@@ -97,7 +108,7 @@ extension Workspace {
     /// dead and ended does stop, and so does one of which somebody asked it.
     func heartbeat(_ run: RunID, _ state: ProgressState, _ cancellation: Cancellation, at time: Date) {
         do {
-            try catalog.heartbeat(run, counters: state.counters, at: time)
+            try catalog.heartbeat(run, counters: state.counters, engine: state.engine, at: time)
         } catch let error as BackupError where [.interrupted, .cancelled].contains(error.code) {
             cancellation.cancel(error)
         } catch {}

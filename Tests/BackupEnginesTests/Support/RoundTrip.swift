@@ -10,12 +10,13 @@ let engine = BuiltinEngine(version: "0.0.0-test")
 extension TestServer {
     func dump(
         _ scope: DumpScope, selection: NamespaceSelection = .everything, withUsers: Bool = false,
-        allowEmpty: Bool = false, monitor: any RunMonitor = RecordingMonitor(), uri: String? = nil
+        allowEmpty: Bool = false, options: DumpOptions = DumpOptions(), monitor: any RunMonitor = RecordingMonitor(),
+        uri: String? = nil, by engine: any Engine = engine
     ) throws -> (bytes: [UInt8], report: DumpReport) {
         let sink = MemorySink()
         let request = DumpRequest(
             uri: uri ?? (hasAuth ? adminURI : self.uri), scope: scope, selection: selection, withUsers: withUsers,
-            allowEmpty: allowEmpty)
+            allowEmpty: allowEmpty, options: options)
         let report = try engine.dump(request, into: sink, monitor: monitor)
         return (sink.bytes, report)
     }
@@ -26,13 +27,14 @@ extension TestServer {
         _ archive: [UInt8], action: RestoreNamespace.Action = .create, withUsers: Bool = false,
         withIndexes: Bool = true,
         rename: @escaping (Namespace) -> Namespace = { $0 }, select: @escaping (Namespace) -> Bool = { _ in true },
-        monitor: any RunMonitor = RecordingMonitor(), uri: String? = nil, chunk: Int = 100_000
+        options: LoadOptions = LoadOptions(), monitor: any RunMonitor = RecordingMonitor(), uri: String? = nil,
+        chunk: Int = 100_000, by engine: any Engine = engine
     ) throws -> RestoreReport {
         let (bytes, namespaces) = try rewrite(archive, select: select, rename: rename, withUsers: withUsers)
         let request = RestoreRequest(
             uri: uri ?? (hasAuth ? adminURI : self.uri),
             namespaces: namespaces.map { RestoreNamespace(namespace: $0, action: action) }, withUsers: withUsers,
-            withIndexes: withIndexes)
+            withIndexes: withIndexes, options: options)
         return try engine.restore(request, monitor: monitor) { try feed(bytes, into: $0, chunk: chunk) }
     }
 }

@@ -43,6 +43,21 @@ struct Workbench {
         return own
     }
 
+    /// A server that belongs to no replica set.
+    func standalone() throws -> TestServer {
+        let own = try TestServer(isReplicaSet: false)
+        fixture.onEnd { own.stop() }
+        return own
+    }
+
+    func wait(for what: String, within seconds: Double = 30, _ condition: () throws -> Bool) throws {
+        let deadline = ContinuousClock.now + .seconds(seconds)
+        while try !condition() {
+            try #require(ContinuousClock.now < deadline, "\(what) does not come")
+            Thread.sleep(forTimeInterval: 0.02)
+        }
+    }
+
     func makeJob(_ name: String, uri: String? = nil) throws {
         try backupctl.must("job", "create", name, "--uri", uri ?? server.uri, "--database", database)
     }

@@ -7,8 +7,6 @@ ALTER TABLE job ADD COLUMN catch_up_seconds INTEGER
 ALTER TABLE job ADD COLUMN jitter_seconds INTEGER
     CHECK (jitter_seconds >= 0 AND (schedule IS NULL) = (jitter_seconds IS NULL));
 ALTER TABLE job ADD COLUMN retries INTEGER CHECK (retries >= 0 AND (schedule IS NULL) = (retries IS NULL));
--- A name of the IANA database; NULL is UTC.
-ALTER TABLE job ADD COLUMN time_zone TEXT CHECK (time_zone <> '');
 ALTER TABLE job ADD COLUMN resumed_at INTEGER CHECK (resumed_at >= 0);
 
 -- Who asked for the end of a run that goes on; its owner hears of it with the next heartbeat.

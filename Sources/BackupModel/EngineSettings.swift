@@ -1,0 +1,96 @@
+/// How a job's engine goes about a dump, and where its tools are.
+package struct EngineSettings: Hashable, Sendable, Codable {
+    package var place: ToolPlace
+    package var dump: DumpOptions
+
+    package init(place: ToolPlace = ToolPlace(), dump: DumpOptions = DumpOptions()) {
+        self.place = place
+        self.dump = dump
+    }
+
+    package var isDefault: Bool { self == EngineSettings() }
+}
+
+/// Where `mongodump` and `mongorestore` are: in a folder of this machine, or in an image.
+package struct ToolPlace: Hashable, Sendable, Codable {
+    /// An absolute path; without it the folders of `PATH`.
+    package var toolsDirectory: String?
+    /// For the engine `docker`, which does not guess one.
+    package var image: String?
+    package var runtime: ContainerRuntime?
+    /// The container's network, as `--network` of the runtime has it.
+    package var network: String?
+
+    package init(
+        toolsDirectory: String? = nil, image: String? = nil, runtime: ContainerRuntime? = nil, network: String? = nil
+    ) {
+        self.toolsDirectory = toolsDirectory
+        self.image = image
+        self.runtime = runtime
+        self.network = network
+    }
+
+    package var isContainer: Bool { image != nil || runtime != nil || network != nil }
+}
+
+package enum ContainerRuntime: String, Hashable, Sendable, Codable, CaseIterable {
+    case docker, podman
+}
+
+/// What of mongodump's options a job may set.
+package struct DumpOptions: Hashable, Sendable, Codable {
+    /// A mode (`secondaryPreferred`); wins over that of the URI.
+    package var readPreference: ReadPreference?
+    /// A filter in Extended JSON for the documents of one collection.
+    package var query: String?
+    /// Takes the oplog of the time of the dump along, so that the whole can be brought to one moment.
+    package var oplog: Bool
+    /// How many collections are read at once.
+    package var parallelCollections: Int?
+    /// Further arguments of `mongodump`, as they are.
+    package var extraArguments: [String]
+
+    package init(
+        readPreference: ReadPreference? = nil, query: String? = nil, oplog: Bool = false,
+        parallelCollections: Int? = nil, extraArguments: [String] = []
+    ) {
+        self.readPreference = readPreference
+        self.query = query
+        self.oplog = oplog
+        self.parallelCollections = parallelCollections
+        self.extraArguments = extraArguments
+    }
+}
+
+package enum ReadPreference: String, Hashable, Sendable, Codable, CaseIterable {
+    case primary, primaryPreferred, secondary, secondaryPreferred, nearest
+}
+
+/// What of mongorestore's options a restore may set.
+package struct LoadOptions: Hashable, Sendable {
+    package var parallelCollections: Int?
+    package var insertionWorkers: Int?
+    /// `majority`, a number of members, or a document in Extended JSON, as `--writeConcern` of the tool has it.
+    package var writeConcern: String?
+    /// Gives collections the ids that they had; they must be dropped for it, and not renamed.
+    package var preservesUUID: Bool
+    /// Inserts in the order of the archive, and stops at the first document that cannot be.
+    package var maintainsOrder: Bool
+    /// Applies the oplog of the archive to what was restored.
+    package var replaysOplog: Bool
+    package var extraArguments: [String]
+
+    package init(
+        parallelCollections: Int? = nil, insertionWorkers: Int? = nil, writeConcern: String? = nil,
+        preservesUUID: Bool = false, maintainsOrder: Bool = false, replaysOplog: Bool = false,
+        extraArguments: [String] = []
+    ) {
+        self.parallelCollections = parallelCollections
+        self.insertionWorkers = insertionWorkers
+        self.writeConcern = writeConcern
+        self.preservesUUID = preservesUUID
+        self.maintainsOrder = maintainsOrder
+        self.replaysOplog = replaysOplog
+        self.extraArguments = extraArguments
+    }
+}
