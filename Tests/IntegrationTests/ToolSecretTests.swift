@@ -10,9 +10,9 @@ import Testing
     .enabled(if: Backupctl.isAvailableWithServer, Backupctl.serverSkipReason),
     .enabled(if: FakeTools.isAvailable, "\(FakeTools.skipReason)"))
 struct ToolSecretTests {
-    private static let canary = "CANARY-9f3a"
-    private static let password = "CANARY-9f3a@:/%?\"\\é"
-
+    /// Each test's own: they run side by side, and one of them has it in an environment.
+    private let canary: String
+    private let password: String
     private let bench: Workbench
     private let tools: FakeTools
     private var backupctl: Backupctl { bench.backupctl }
@@ -20,12 +20,14 @@ struct ToolSecretTests {
 
     init() throws {
         bench = try Workbench("toolsecret", on: TestServer.guarded)
+        canary = "CANARY-\(bench.database.suffix(8))"
+        password = "\(canary)@:/%?\"\\é"
         tools = try FakeTools(in: bench.fixture)
         let user = "u\(bench.database)"
         try bench.deployment.perform(
             "admin",
             [
-                "createUser": .string(user), "pwd": .string(Self.password),
+                "createUser": .string(user), "pwd": .string(password),
                 "roles": ["backup", "restore", "readWriteAnyDatabase", "dbAdminAnyDatabase"],
             ])
         let server = bench.server
@@ -33,14 +35,14 @@ struct ToolSecretTests {
         try SampleData.makeSmall(bench.database, on: bench.deployment)
     }
 
-    private var uri: String { bench.server.uri(user: "u\(bench.database)", password: Self.password) }
+    private var uri: String { bench.server.uri(user: "u\(bench.database)", password: password) }
 
     /// Looks at every process of the machine as fast as it can.
     private final class Watch: @unchecked Sendable {
         // Protects all below.
         private let lock = NSLock()
         private var isOver = false
-        private var sightings: [String] = []
+        private var sightings: Set<String> = []
         private var tools: Set<String> = []
         private let done = DispatchSemaphore(value: 0)
 
@@ -59,7 +61,7 @@ struct ToolSecretTests {
                             }
                             guard data.range(of: needle) != nil else { continue }
                             let text = String(decoding: data, as: UTF8.self).replacing("\0", with: " ")
-                            lock.withLock { sightings.append("\(file) of \(process): \(text)") }
+                            lock.withLock { _ = sightings.insert("\(file) of \(process): \(text)") }
                         }
                     }
                     usleep(2000)
@@ -72,7 +74,7 @@ struct ToolSecretTests {
         func end() -> (tools: Int, sightings: [String]) {
             lock.withLock { isOver = true }
             done.wait()
-            return lock.withLock { (tools.count, sightings) }
+            return lock.withLock { (tools.count, Array(sightings)) }
         }
     }
 
@@ -84,7 +86,7 @@ struct ToolSecretTests {
         try backupctl.must(
             "job", "create", "s", "--uri-file", file, "-d", bench.database, "--engine", "mongodump", "--tools-dir",
             folder)
-        let watch = Watch(for: Self.canary, amongToolsOf: folder)
+        let watch = Watch(for: canary, amongToolsOf: folder)
         for _ in 0..<(real == nil ? 6 : 50) { try backupctl("run", "s", "--quiet").expectSuccess() }
         for index in 0..<3 {
             try backupctl(
@@ -94,7 +96,7 @@ struct ToolSecretTests {
         }
         let (seen, sightings) = watch.end()
         #expect(seen >= 3, "a look that sees no tool proves nothing")
-        #expect(sightings.isEmpty, "\(sightings.prefix(3))")
+        #expect(sightings.count == 0, "\(sightings.prefix(3))")
         try expectNoCanary()
     }
 
@@ -103,14 +105,14 @@ struct ToolSecretTests {
         let paths = try #require(FileManager.default.enumerator(atPath: fixture.folder.path)?.allObjects as? [String])
         for path in paths where path != "uri" && path != "password" && !path.contains("secrets/") {
             guard let data = FileManager.default.contents(atPath: fixture.path(path)) else { continue }
-            #expect(data.range(of: Data(Self.canary.utf8)) == nil, "\(path)", sourceLocation: sourceLocation)
+            #expect(data.range(of: Data(canary.utf8)) == nil, "\(path)", sourceLocation: sourceLocation)
         }
     }
 
     @Test func theEnvironmentOfAToolHoldsOnlyWhatItNeeds() throws {
         var backupctl = backupctl
         backupctl.environment["BACKUP_URI"] = uri
-        backupctl.environment["AWS_SECRET_ACCESS_KEY"] = Self.canary
+        backupctl.environment["AWS_SECRET_ACCESS_KEY"] = canary
         backupctl.environment["LD_LIBRARY_PATH"] = "/nowhere"
         backupctl.environment["PYTHONPATH"] = "/nowhere"
         try backupctl.must(
@@ -129,7 +131,7 @@ struct ToolSecretTests {
 
     /// `-h HOST:PORT -u USER -d DB` of old scripts.
     @Test func aServerCanBeGivenInPieces() throws {
-        let file = try fixture.write(Self.password + "\n", to: "password")
+        let file = try fixture.write(password + "\n", to: "password")
         try backupctl.must(
             "job", "create", "p", "--host", "127.0.0.1", "--port", String(bench.server.port), "--user",
             "u\(bench.database)", "--password-file", file, "--authenticationDatabase", "admin", "-d", bench.database,
@@ -154,8 +156,8 @@ struct ToolSecretTests {
             tools.folder.path)
         let result = try backupctl("run", "f", "--json", "--verbose")
         #expect(result.status == 1 && result.output.contains("failed to connect to"), "\(result)")
-        #expect(!result.output.contains(Self.canary) && !result.errors.contains(Self.canary), "\(result)")
-        #expect(try !backupctl("log", "f").output.contains(Self.canary))
+        #expect(!result.output.contains(canary) && !result.errors.contains(canary), "\(result)")
+        #expect(try !backupctl("log", "f").output.contains(canary))
         try FileManager.default.removeItem(at: tools.folder.appending(path: "fake.json"))
         try expectNoCanary()
     }
