@@ -19,12 +19,13 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
     ],
     targets: [
         .systemLibrary(name: "CMongoc", pkgConfig: "libmongoc-1.0", providers: [.apt(["libmongoc-dev"])]),
         .systemLibrary(name: "CDeflate", pkgConfig: "libdeflate", providers: [.apt(["libdeflate-dev"])]),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
-        .target(name: "CSystem"),
+        .target(name: "CLinux"),
         .target(name: "CProcess"),
         .target(name: "BackupModel", swiftSettings: strict),
         .target(
@@ -42,14 +43,14 @@ let package = Package(
             swiftSettings: strict),
         .target(
             name: "BackupStorage",
-            dependencies: ["BackupModel", "MongoArchive", "BackupPipeline", "CSystem"],
+            dependencies: ["BackupModel", "MongoArchive", "BackupPipeline", "CLinux"],
             exclude: ["FORMAT.md"], swiftSettings: strict),
         .target(
             name: "Migrations",
             path: "Migrations",
             resources: [
                 .embedInCode("V0001_initial.sql"), .embedInCode("V0002_add_job_engine_settings.sql"),
-                .embedInCode("V0003_retention.sql"),
+                .embedInCode("V0003_retention.sql"), .embedInCode("V0004_schedules.sql"),
             ],
             swiftSettings: strict),
         .target(
@@ -67,9 +68,16 @@ let package = Package(
             ],
             swiftSettings: strict),
         .target(
+            name: "BackupDaemon",
+            dependencies: [
+                "BackupModel", "BackupCatalog", "BackupOperations",
+                .product(name: "Hummingbird", package: "hummingbird"),
+            ],
+            swiftSettings: strict),
+        .target(
             name: "BackupCommands",
             dependencies: [
-                "BackupModel", "BackupEngines", "BackupCatalog", "BackupOperations",
+                "BackupModel", "BackupEngines", "BackupCatalog", "BackupOperations", "BackupDaemon",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),
@@ -104,6 +112,13 @@ let package = Package(
             ],
             exclude: ["Fixtures"], swiftSettings: strict),
         .testTarget(
+            name: "BackupDaemonTests",
+            dependencies: [
+                "BackupModel", "MongoArchive", "BackupPipeline", "BackupEngines", "BackupCatalog", "BackupOperations",
+                "BackupDaemon", .product(name: "GRDB", package: "GRDB.swift"),
+            ],
+            swiftSettings: strict),
+        .testTarget(
             name: "BackupCommandsTests",
             dependencies: [
                 "BackupModel", "BackupOperations", "BackupCommands",
@@ -113,9 +128,13 @@ let package = Package(
         .target(
             name: "BackupTestSupport", dependencies: ["BackupModel", "MongoArchive", "BackupEngines"],
             path: "Tests/BackupTestSupport", exclude: ["FakeTools"], swiftSettings: strict),
+        // The daemon under a clock that runs faster, for the tests that kill it.
+        .executableTarget(
+            name: "DaemonHost", dependencies: ["BackupModel", "BackupOperations", "BackupDaemon"],
+            path: "Tests/DaemonHost", swiftSettings: strict),
         .testTarget(
             name: "IntegrationTests",
-            dependencies: ["BackupModel", "MongoArchive", "BackupEngines", "BackupTestSupport"],
+            dependencies: ["BackupModel", "MongoArchive", "BackupEngines", "BackupTestSupport", "DaemonHost"],
             swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6]

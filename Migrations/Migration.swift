@@ -22,6 +22,7 @@ extension Migration {
             number: 2, name: "V0002_add_job_engine_settings.sql",
             embedded: PackageResources.V0002_add_job_engine_settings_sql),
         Migration(number: 3, name: "V0003_retention.sql", embedded: PackageResources.V0003_retention_sql),
+        Migration(number: 4, name: "V0004_schedules.sql", embedded: PackageResources.V0004_schedules_sql),
     ]
 
     private init(number: Int, name: String, embedded bytes: [UInt8]) {

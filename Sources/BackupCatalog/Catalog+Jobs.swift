@@ -32,11 +32,13 @@ extension Catalog {
                     INSERT INTO job
                         (name, connection_kind, connection, scope_database, scope_collection, include_patterns,
                         exclude_patterns, with_users, engine, engine_settings, repository, allow_empty, timeout_seconds,
-                        stall_timeout_seconds, retention, time_zone, paused_at, created_at, updated_at, digest)
+                        stall_timeout_seconds, schedule, schedule_set_at, catch_up_seconds, jitter_seconds, retries,
+                        retention, time_zone, paused_at, resumed_at, created_at, updated_at, digest)
                     VALUES
                         (:name, :connection_kind, :connection, :scope_database, :scope_collection, :include_patterns,
                         :exclude_patterns, :with_users, :engine, :engine_settings, :repository, :allow_empty,
-                        :timeout_seconds, :stall_timeout_seconds, :retention, :time_zone, :paused_at, :created_at,
+                        :timeout_seconds, :stall_timeout_seconds, :schedule, :schedule_set_at, :catch_up_seconds,
+                        :jitter_seconds, :retries, :retention, :time_zone, :paused_at, :resumed_at, :created_at,
                         :updated_at, :digest)
                     """,
                 arguments: job.row.arguments())
@@ -63,16 +65,21 @@ extension Catalog {
             guard (old.pausedAt != nil) != isPaused else { return old }
             var job = old
             job.pausedAt = isPaused ? act.time : nil
+            if !isPaused { job.resumedAt = act.time }
             try database.replace(old, with: job, act)
             try database.record(isPaused ? .jobPaused : .jobResumed, EventSubject(job: name.text), act)
             return try database.job(named: name, cannot: "find")
         }
     }
 
-    /// Deletes a job; its runs and snapshots stay. Refuses while one of its runs is queued or running.
+    /// Deletes a job; its runs and snapshots stay. Refuses while one of its runs is under way; what waits in the queue is
+    /// cancelled.
     package func deleteJob(named name: JobName, _ act: Act) throws {
         try write { database in
             _ = try database.job(named: name, cannot: "delete")
+            for run in try database.queuedRuns(of: name.text) {
+                try database.withdraw(run, reason: BackupError(.cancelled, "cancelled: its job was deleted"), act)
+            }
             if let run = try database.activeRun(of: name.text) {
                 throw BackupError(
                     .locked, "cannot delete job '\(name)': \(run.description)", hint: "wait until the run has ended.")
@@ -116,7 +123,9 @@ extension Database {
                     exclude_patterns = :exclude_patterns, with_users = :with_users, engine = :engine,
                     engine_settings = :engine_settings, repository = :repository, allow_empty = :allow_empty,
                     timeout_seconds = :timeout_seconds, stall_timeout_seconds = :stall_timeout_seconds,
-                    retention = :retention, time_zone = :time_zone, paused_at = :paused_at,
+                    schedule = :schedule, schedule_set_at = :schedule_set_at, catch_up_seconds = :catch_up_seconds,
+                    jitter_seconds = :jitter_seconds, retries = :retries, retention = :retention,
+                    time_zone = :time_zone, paused_at = :paused_at, resumed_at = :resumed_at,
                     created_at = :created_at, updated_at = :updated_at, digest = :digest
                 WHERE name = :name
                 """,
@@ -133,7 +142,8 @@ extension Job {
             ("users", source.withUsers != old.source.withUsers), ("engine", engine != old.engine),
             ("engine settings", settings != old.settings),
             ("repository", repository != old.repository), ("policy", policy != old.policy),
-            ("retention", retention != old.retention), ("time zone", timeZone != old.timeZone),
+            ("schedule", schedule != old.schedule), ("retention", retention != old.retention),
+            ("time zone", timeZone != old.timeZone),
             ("paused", pausedAt != old.pausedAt),
         ]
         return parts.filter(\.1).map(\.0).joined(separator: ", ")

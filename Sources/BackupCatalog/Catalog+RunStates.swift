@@ -38,6 +38,7 @@ extension Catalog {
             started.startedAt = act.time
             started.heartbeatAt = act.time
             started.owner = owner
+            started.engine = run.engine ?? started.engine
             try queued == nil ? database.insert(started) : database.update(started)
             try database.record(.runStarted, started.subject, act)
             return try database.run(run.id)
@@ -47,7 +48,7 @@ extension Catalog {
     /// Says that a run is alive and how far it is. No event: there would be nothing else among them.
     ///
     /// Throws `interrupted` when the run is not running any more, for example since another process took its owner for
-    /// dead; the owner then stops.
+    /// dead, and `cancelled` when somebody asked for its end; the owner then stops.
     package func heartbeat(
         _ id: RunID, counters: RunCounters, engine: EngineIdentity? = nil, at time: Date
     ) throws {
@@ -56,6 +57,7 @@ extension Catalog {
             guard run.state == .running else {
                 throw BackupError(.interrupted, "cannot go on with run '\(id)': it is \(run.state.rawValue) by now")
             }
+            if let who = run.cancelRequestedBy { throw BackupError(.cancelled, "cancelled by \(who)") }
             run.counters = counters
             run.heartbeatAt = time
             run.engine = engine ?? run.engine
@@ -129,13 +131,13 @@ extension Database {
             sql: """
                 INSERT INTO run
                     (id, kind, job, trigger, scheduled_for, attempt, state, queued_at, started_at, finished_at,
-                    heartbeat_at, owner_process, owner_start_ticks, owner_boot, engine_name, engine_version, snapshot,
+                    heartbeat_at, owner_process, owner_start_ticks, owner_boot, cancel_requested_by, engine_name, engine_version, snapshot,
                     documents, failed_documents, namespaces, uncompressed_bytes, stored_bytes, warnings, error_code,
                     error_message, error_hint, digest)
                 VALUES
                     (:id, :kind, :job, :trigger, :scheduled_for, :attempt, :state, :queued_at, :started_at, :finished_at,
-                    :heartbeat_at, :owner_process, :owner_start_ticks, :owner_boot, :engine_name, :engine_version,
-                    :snapshot, :documents, :failed_documents, :namespaces, :uncompressed_bytes, :stored_bytes, :warnings,
+                    :heartbeat_at, :owner_process, :owner_start_ticks, :owner_boot, :cancel_requested_by, :engine_name,
+                    :engine_version, :snapshot, :documents, :failed_documents, :namespaces, :uncompressed_bytes, :stored_bytes, :warnings,
                     :error_code, :error_message, :error_hint, :digest)
                 """,
             arguments: run.row.arguments())
@@ -147,6 +149,7 @@ extension Database {
                 UPDATE run
                 SET state = :state, started_at = :started_at, finished_at = :finished_at, heartbeat_at = :heartbeat_at,
                     owner_process = :owner_process, owner_start_ticks = :owner_start_ticks, owner_boot = :owner_boot,
+                    cancel_requested_by = :cancel_requested_by,
                     engine_name = :engine_name, engine_version = :engine_version, snapshot = :snapshot,
                     documents = :documents, failed_documents = :failed_documents, namespaces = :namespaces,
                     uncompressed_bytes = :uncompressed_bytes, stored_bytes = :stored_bytes, warnings = :warnings,

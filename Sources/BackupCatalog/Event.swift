@@ -33,6 +33,11 @@ package struct EventAction: RawRepresentable, Hashable, Sendable {
     package static let runRecorded = EventAction(rawValue: "run-recorded")
     package static let runStarted = EventAction(rawValue: "run-started")
     package static let runFinished = EventAction(rawValue: "run-finished")
+    package static let runCancelRequested = EventAction(rawValue: "run-cancel-requested")
+    /// It was cancelled while it stood in the queue.
+    package static let runWithdrawn = EventAction(rawValue: "run-withdrawn")
+    package static let daemonStarted = EventAction(rawValue: "daemon-started")
+    package static let daemonStopped = EventAction(rawValue: "daemon-stopped")
     package static let runInterrupted = EventAction(rawValue: "run-interrupted")
     package static let snapshotPublished = EventAction(rawValue: "snapshot-published")
     package static let snapshotAdopted = EventAction(rawValue: "snapshot-adopted")

@@ -8,9 +8,10 @@ extension Job {
         self.init(
             name: name, source: try JobSource(row), engine: try row.value("engine"),
             settings: try EngineSettings(row), repository: try row.text("repository"), policy: try RunPolicy(row),
+            schedule: try JobSchedule(row),
             retention: try row.optionalText("retention").map { try RetentionPolicy($0, row) },
-            timeZone: try row.optionalText("time_zone"),
-            pausedAt: try row.optionalTime("paused_at"), createdAt: try row.time("created_at"),
+            timeZone: try row.optionalText("time_zone"), pausedAt: try row.optionalTime("paused_at"),
+            resumedAt: try row.optionalTime("resumed_at"), createdAt: try row.time("created_at"),
             updatedAt: try row.time("updated_at"))
     }
 
@@ -28,8 +29,11 @@ extension Job {
                     "with_users": source.withUsers ? 1 : 0, "engine": engine.rawValue,
                     "engine_settings": settings.isDefault ? nil : try settings.catalogJSON, "repository": repository,
                     "allow_empty": policy.allowEmpty ? 1 : 0, "timeout_seconds": policy.timeout,
-                    "stall_timeout_seconds": policy.stallTimeout, "retention": try retention?.json,
-                    "time_zone": timeZone, "paused_at": pausedAt?.catalogMilliseconds,
+                    "stall_timeout_seconds": policy.stallTimeout, "schedule": schedule?.rule.text,
+                    "schedule_set_at": schedule?.setAt.catalogMilliseconds, "catch_up_seconds": schedule?.catchUp,
+                    "jitter_seconds": schedule?.jitter, "retries": schedule?.retries,
+                    "retention": try retention?.json, "time_zone": timeZone,
+                    "paused_at": pausedAt?.catalogMilliseconds, "resumed_at": resumedAt?.catalogMilliseconds,
                     "created_at": createdAt.catalogMilliseconds, "updated_at": updatedAt.catalogMilliseconds,
                 ])
         }
@@ -75,6 +79,17 @@ extension RunPolicy {
         self.init(
             allowEmpty: try row.integer("allow_empty") != 0, timeout: timeout,
             stallTimeout: try row.int("stall_timeout_seconds"))
+    }
+}
+
+extension JobSchedule {
+    /// A rule that cannot be read is damage: it must not read as none.
+    fileprivate init?(_ row: CatalogRow) throws {
+        guard let text = try row.optionalText("schedule") else { return nil }
+        guard let rule = try? Schedule(text) else { throw row.damaged("its schedule cannot be read") }
+        self.init(
+            rule: rule, setAt: try row.time("schedule_set_at"), catchUp: try row.int("catch_up_seconds"),
+            jitter: try row.int("jitter_seconds"), retries: try row.int("retries"))
     }
 }
 

@@ -13,6 +13,7 @@ extension Run {
         finishedAt = try row.optionalTime("finished_at")
         heartbeatAt = try row.optionalTime("heartbeat_at")
         owner = try ProcessIdentity(row)
+        cancelRequestedBy = try row.optionalText("cancel_requested_by")
         engine = try row.optionalText("engine_name").map {
             EngineIdentity(name: $0, version: try row.text("engine_version"))
         }
@@ -39,6 +40,7 @@ extension Run {
                     "finished_at": finishedAt?.catalogMilliseconds, "heartbeat_at": heartbeatAt?.catalogMilliseconds,
                     "owner_process": owner?.processID,
                     "owner_start_ticks": owner.map { Int64(bitPattern: $0.startTicks) }, "owner_boot": owner?.bootID,
+                    "cancel_requested_by": cancelRequestedBy?.withoutNUL,
                     "engine_name": engine?.name, "engine_version": engine?.version, "snapshot": snapshot,
                     "documents": counters.documents, "failed_documents": counters.failedDocuments,
                     "namespaces": counters.namespaces, "uncompressed_bytes": counters.uncompressedBytes,

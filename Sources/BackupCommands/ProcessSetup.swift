@@ -30,21 +30,35 @@ enum ProcessSetup {
     /// Cancels on SIGINT, SIGTERM and SIGHUP; a second signal ends the process at once. Call it before other threads
     /// start: they inherit that these signals are blocked, so only the thread that waits for them gets them.
     static func cancelOnSignals(_ cancellation: Cancellation) {
+        SignalMask.block([SIGINT, SIGTERM, SIGHUP]).handle { number in
+            if cancellation.isCancelled { _exit(130) }
+            let name = number == SIGINT ? "interrupted" : "ended by signal \(number)"
+            cancellation.cancel(BackupError(.cancelled, name))
+        }
+    }
+}
+
+/// Signals that are blocked in all threads, and taken by one of their own.
+struct SignalMask: Sendable {
+    private let signals: sigset_t
+
+    /// Blocks them here, and in every thread that is started after this.
+    static func block(_ numbers: [Int32]) -> SignalMask {
         var signals = sigset_t()
         sigemptyset(&signals)
-        for number in [SIGINT, SIGTERM, SIGHUP] { sigaddset(&signals, number) }
+        for number in numbers { sigaddset(&signals, number) }
         pthread_sigmask(SIG_BLOCK, &signals, nil)
-        let thread = Thread { [signals] in
+        return SignalMask(signals: signals)
+    }
+
+    /// Calls `body` for each signal that comes, on one thread.
+    func handle(_ body: @escaping @Sendable (Int32) -> Void) {
+        let thread = Thread {
             var waited = signals
-            for isFirst in [true, false] {
+            while true {
                 var number: Int32 = 0
                 guard sigwait(&waited, &number) == 0 else { return }
-                let name = number == SIGINT ? "interrupted" : "ended by signal \(number)"
-                if isFirst {
-                    cancellation.cancel(BackupError(.cancelled, name))
-                } else {
-                    _exit(130)
-                }
+                body(number)
             }
         }
         thread.name = "backupctl-signals"

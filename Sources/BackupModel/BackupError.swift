@@ -66,6 +66,10 @@ extension BackupError {
         /// The system's file for a time zone.
         case timeZoneDamaged = "time-zone-damaged"
         // How a run ended.
+        /// The instant passed without a start.
+        case missed
+        /// The job was busy at the instant.
+        case skipped
         case incomplete
         case cancelled
         case interrupted

@@ -8,19 +8,24 @@ package struct Job: Hashable, Sendable {
     package var settings: EngineSettings
     package var repository: String
     package var policy: RunPolicy
+    /// nil: it runs when somebody says so.
+    package var schedule: JobSchedule?
     /// Which snapshots stay; nil: all of them.
     package var retention: RetentionPolicy?
-    /// The IANA name of the zone whose hours and days count; nil: UTC.
+    /// The zone whose hours and days count, by its name in the IANA database; nil: UTC.
     package var timeZone: String?
     /// Set while the job is paused: automation leaves it alone, a person may still run it.
     package var pausedAt: Date?
+    /// When the last pause ended.
+    package var resumedAt: Date?
     package var createdAt: Date
     package var updatedAt: Date
 
     package init(
         name: JobName, source: JobSource, engine: EngineChoice = .auto, settings: EngineSettings = EngineSettings(),
-        repository: String = "default", policy: RunPolicy = RunPolicy(), retention: RetentionPolicy? = nil,
-        timeZone: String? = nil, pausedAt: Date? = nil, createdAt: Date, updatedAt: Date
+        repository: String = "default", policy: RunPolicy = RunPolicy(), schedule: JobSchedule? = nil,
+        retention: RetentionPolicy? = nil, timeZone: String? = nil, pausedAt: Date? = nil, resumedAt: Date? = nil,
+        createdAt: Date, updatedAt: Date
     ) {
         self.name = name
         self.source = source
@@ -28,9 +33,11 @@ package struct Job: Hashable, Sendable {
         self.settings = settings
         self.repository = repository
         self.policy = policy
+        self.schedule = schedule
         self.retention = retention
         self.timeZone = timeZone
         self.pausedAt = pausedAt
+        self.resumedAt = resumedAt
         self.createdAt = createdAt
         self.updatedAt = updatedAt
     }

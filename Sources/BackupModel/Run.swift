@@ -14,6 +14,8 @@ package struct Run: Hashable, Sendable {
     package var finishedAt: Date?
     package var heartbeatAt: Date?
     package var owner: ProcessIdentity?
+    /// Who asked for the end of the run while it went on.
+    package var cancelRequestedBy: String?
     package var engine: EngineIdentity?
     /// The snapshot that the run made, or that it read.
     package var snapshot: String?

@@ -1,4 +1,4 @@
-import CSystem
+import CLinux
 package import Glibc
 
 /// The calls to the file system that a repository makes: a protocol, so that tests can make any of them fail, or be

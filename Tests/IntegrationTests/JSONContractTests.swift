@@ -42,7 +42,8 @@ struct JSONContractTests {
     private static let job: [String: JSONType] = [
         "name": .string, "source": .object, "engine": .string, "settings": .object, "repository": .string,
         "allowEmpty": .bool, "timeout": .nullable(.int), "stallTimeout": .int, "retention": .nullable(.object),
-        "timeZone": .nullable(.string), "paused": .bool, "pausedAt": .nullable(.time),
+        "schedule": .nullable(.string), "catchUp": .nullable(.int), "jitter": .nullable(.int),
+        "retries": .nullable(.int), "timeZone": .nullable(.string), "paused": .bool, "pausedAt": .nullable(.time),
         "createdAt": .time, "updatedAt": .time,
     ]
 
@@ -138,6 +139,32 @@ struct JSONContractTests {
         #expect(runs.count == 1)
         for run in runs { expectShape(run, Self.run) }
         #expect(runs.first?["id"] == done["run"])
+    }
+
+    @Test func statusIsWhatTheReadmeSays() throws {
+        try backupctl.must("run", "json")
+        try backupctl.must("job", "edit", "json", "--schedule", "@daily")
+        let result = try backupctl("status", "--json")
+        #expect(result.status == 1, "there is no daemon: \(result)")
+        let status = try result.json()
+        expectShape(status, ["daemon": .object, "jobs": .array])
+        expectShape(status["daemon"], ["running": .bool, "holder": .nullable(.string)])
+        expectShape(
+            status["jobs"][0],
+            [
+                "job": .string, "schedule": .nullable(.string), "timeZone": .nullable(.string), "paused": .bool,
+                "stale": .bool, "staleSince": .nullable(.time), "lastGood": .nullable(.object),
+                "lastRun": .nullable(.object), "active": .nullable(.object), "nextRun": .nullable(.time),
+                "problem": .nullable(.object),
+            ])
+        expectShape(
+            status["jobs"][0]["lastGood"],
+            [
+                "snapshot": .string, "createdAt": .time, "age": .int, "storedBytes": .int,
+                "verifiedAt": .nullable(.time),
+            ])
+        expectShape(status["jobs"][0]["lastRun"], Self.run)
+        #expect(status["jobs"][0]["stale"].bool == false && status["jobs"][0]["nextRun"] != .null)
     }
 
     @Test func jobsShowEverythingButSecrets() throws {

@@ -31,9 +31,13 @@ struct JobCreate: ParsableCommand {
         try job.apply(to: &settings)
         var retention: RetentionPolicy?
         try job.retention.apply(to: &retention)
-        let created = try JobEditing(workspace: options.openWorkspace()).create(
+        let workspace = try options.openWorkspace()
+        let timeZone = try job.checkedTimeZone(workspace.zones)
+        let schedule = try job.schedule.changed(
+            nil, timeZone: timeZone, oldZone: nil, workspace: workspace, now: .now)
+        let created = try JobEditing(workspace: workspace).create(
             name: name, connection: given, source: source, engine: job.engine ?? .auto, settings: settings,
-            policy: policy, retention: retention, timeZone: job.checkedTimeZone(), now: .now)
+            policy: policy, schedule: schedule, retention: retention, timeZone: timeZone, now: .now)
         try options.output.confirm(JobView.json(created), text: "created job '\(name)': \(JobView.summary(created))")
         warnAboutPassword(given, created)
     }

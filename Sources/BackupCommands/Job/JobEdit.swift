@@ -22,6 +22,8 @@ struct JobEdit: ParsableCommand {
     @Flag(name: .customLong("no-timeout"), help: "Remove the limit on the time that a run may take.")
     var noTimeout = false
 
+    @Flag(name: .customLong("no-schedule"), help: "Run the job no longer by itself.")
+    var noSchedule = false
     @Flag(name: .customLong("no-query"), help: "Take all documents of the collection again.")
     var noQuery = false
 
@@ -45,6 +47,9 @@ struct JobEdit: ParsableCommand {
         }
         if clearInclude && !job.include.isEmpty { throw ValidationError("--clear-include excludes --include") }
         if clearExclude && !job.exclude.isEmpty { throw ValidationError("--clear-exclude excludes --exclude") }
+        if noSchedule && !job.schedule.isEmpty {
+            throw ValidationError("--no-schedule excludes the schedule's options")
+        }
         if noQuery && job.dump.query != nil { throw ValidationError("--no-query excludes --query") }
         if noRetention && !job.retention.isEmpty {
             throw ValidationError("--no-retention excludes the --keep options")
@@ -55,13 +60,18 @@ struct JobEdit: ParsableCommand {
     func run() throws {
         let name = try JobName(name)
         let given = try job.givenConnection()
-        let edited = try JobEditing(workspace: options.openWorkspace()).edit(name: name, connection: given, now: .now) {
+        let workspace = try options.openWorkspace()
+        let edited = try JobEditing(workspace: workspace).edit(name: name, connection: given, now: .now) {
+            if noSchedule { $0.schedule = nil }
+            let timeZone = try job.checkedTimeZone(workspace.zones) ?? $0.timeZone
+            $0.schedule = try job.schedule.changed(
+                $0.schedule, timeZone: timeZone, oldZone: $0.timeZone, workspace: workspace, now: .now)
+            $0.timeZone = timeZone
             if clearInclude { $0.source.selection.include = [] }
             if clearExclude { $0.source.selection.exclude = [] }
             if wholeDeployment { $0.source.scope = .deployment }
             if noRetention { $0.retention = nil }
             try job.retention.apply(to: &$0.retention)
-            $0.timeZone = try job.checkedTimeZone() ?? $0.timeZone
             if noTimeout { $0.policy.timeout = nil }
             if let engine = job.engine { $0.engine = engine }
             if noQuery { $0.settings.dump.query = nil }

@@ -47,6 +47,8 @@ struct JobOptions: ParsableArguments {
         name: .customLong("stall-timeout"), help: "End a run in which nothing moves for so long (default: 10m).")
     var stallTimeout: DurationArgument?
 
+    @OptionGroup(title: "Schedule") var schedule: ScheduleOptions
+
     @OptionGroup(title: "Retention") var retention: RetentionOptions
 
     @Option(
@@ -76,7 +78,9 @@ extension JobOptions {
     }
 
     /// The zone's name, if it is one.
-    func checkedTimeZone() throws -> String? { try timeZone.map { try CivilZone($0).name } }
+    func checkedTimeZone(_ zones: SystemTimeZones) throws -> String? {
+        try timeZone.map { try zones.rules(named: $0).name }
+    }
 
     /// Puts what was given into a job's source and policy; what was not given stays.
     func apply(to source: inout JobSource, _ policy: inout RunPolicy) throws {

@@ -8,7 +8,9 @@ enum JobView {
             "settings": settings(job.settings),
             "repository": .string(job.repository), "allowEmpty": JSONValue(job.policy.allowEmpty),
             "timeout": JSONValue(job.policy.timeout), "stallTimeout": JSONValue(job.policy.stallTimeout),
-            "retention": retention(job.retention), "timeZone": JSONValue(job.timeZone),
+            "schedule": JSONValue(job.schedule?.rule.text), "timeZone": JSONValue(job.timeZone),
+            "catchUp": JSONValue(job.schedule?.catchUp), "jitter": JSONValue(job.schedule?.jitter),
+            "retries": JSONValue(job.schedule?.retries), "retention": retention(job.retention),
             "paused": JSONValue(job.pausedAt != nil), "pausedAt": JSONValue(job.pausedAt),
             "createdAt": JSONValue(job.createdAt), "updatedAt": JSONValue(job.updatedAt),
         ])
@@ -74,6 +76,23 @@ enum JobView {
         return parts.joined(separator: ", ")
     }
 
+    private static func schedule(_ job: BackupModel.Job) -> [(String, String)] {
+        let zone = job.timeZone ?? "UTC"
+        guard let schedule = job.schedule else { return [("runs", "when somebody says so")] }
+        return [
+            ("runs", schedule.rule.inWords(zoneName: zone)), ("rule", schedule.rule.text), ("time zone", zone),
+            ("catch-up", schedule.catchUp == 0 ? "none" : "within \(DurationText.text(schedule.catchUp))"),
+            (
+                "jitter",
+                schedule.jitter == 0
+                    ? "none"
+                    : "\(DurationText.text(job.scheduleDelay)) of "
+                        + DurationText.text(schedule.jitter)
+            ),
+            ("retries", "\(schedule.retries)"),
+        ]
+    }
+
     private static func settingsInWords(_ settings: EngineSettings) -> [String] {
         let dump = settings.dump
         let words: [String?] = [
@@ -90,7 +109,7 @@ enum JobView {
     }
 
     static func details(_ job: BackupModel.Job) -> String {
-        let lines = [
+        var lines = [
             ("job", job.name.text), ("from", connection(job.source.connection)), ("what", what(job.source)),
             ("engine", ([job.engine.rawValue] + settingsInWords(job.settings)).joined(separator: ", ")),
             ("repository", job.repository),
@@ -101,6 +120,7 @@ enum JobView {
             ("state", job.pausedAt.map { "paused since \(Format.time($0))" } ?? "active"),
             ("created", Format.time(job.createdAt)), ("changed", Format.time(job.updatedAt)),
         ]
+        lines.insert(contentsOf: schedule(job), at: 4)
         return Details.text(lines)
     }
 }

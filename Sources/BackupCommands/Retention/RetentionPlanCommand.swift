@@ -1,5 +1,6 @@
 import ArgumentParser
 import BackupModel
+import BackupOperations
 import Foundation
 
 struct RetentionPlanCommand: ParsableCommand {
@@ -40,7 +41,7 @@ struct RetentionPlanCommand: ParsableCommand {
         guard let policy, let snapshots else { return }
         let question = try RetentionQuestion(
             given: GivenRetention(json: Self.read(policy)), snapshots: GivenSnapshot.list(json: Self.read(snapshots)))
-        let plan = question.plan(now: now)
+        let plan = try plan(question, now: now)
         try options.output.render(RetentionView.json(plan), text: RetentionView.text(plan))
     }
 
@@ -49,7 +50,7 @@ struct RetentionPlanCommand: ParsableCommand {
         for line in try Self.read(file).split(separator: UInt8(ascii: "\n")) {
             let answer: JSONValue
             do {
-                answer = RetentionView.json(try RetentionQuestion(json: Data(line)).plan(now: now))
+                answer = RetentionView.json(try plan(RetentionQuestion(json: Data(line)), now: now))
             } catch let error as BackupError {
                 answer = .object(["error": .string(error.message)])
             }
@@ -57,6 +58,12 @@ struct RetentionPlanCommand: ParsableCommand {
             try options.output.render(verbatim: text)
         }
     }
+
+    private func plan(_ question: RetentionQuestion, now: Date) throws -> RetentionPlan {
+        question.plan(now: now, in: try Self.zones.rules(named: question.timeZone))
+    }
+
+    private static let zones = SystemTimeZones(environment: ProcessInfo.processInfo.environment)
 
     private func time() throws -> Date {
         guard let now else { return .now }

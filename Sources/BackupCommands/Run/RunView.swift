@@ -43,6 +43,12 @@ enum RunView {
         return Format.elapsed(end.timeIntervalSince(start))
     }
 
+    /// One line of many.
+    static func line(_ run: Run) -> String {
+        let what = run.error?.message ?? run.snapshot.map { "snapshot \($0)" } ?? ""
+        return "\(run.job ?? "-"): \(run.state.rawValue)\(what.isEmpty ? "" : ", ")\(what.escapedForDisplay)"
+    }
+
     static func success(_ run: Run) -> String {
         let counters = run.counters
         return "snapshot \(run.snapshot ?? "-"): \(Format.count(counters.documents, "document")) in "

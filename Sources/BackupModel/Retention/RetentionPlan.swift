@@ -50,7 +50,7 @@ extension RetentionPolicy {
     ///
     /// The newest good one and the newest verified one are kept whatever the rules say, and so are those that are
     /// pinned, being read, or dated in the future.
-    package func plan(for candidates: [RetentionCandidate], now: Date, in zone: CivilZone) -> RetentionPlan {
+    package func plan(for candidates: [RetentionCandidate], now: Date, in zone: TimeZoneRules) -> RetentionPlan {
         let sorted = candidates.map(TimedCandidate.init).sorted(by: TimedCandidate.isNewer)
         let limit = TimedCandidate.milliseconds(of: now + Self.clockTolerance)
         let good = sorted.filter(\.candidate.isGood)
@@ -116,11 +116,11 @@ private struct RetentionWalk {
 
     private var slots: [Slots]
     private var reaches: [Reach]
-    private let zone: CivilZone
+    private let zone: TimeZoneRules
     private let count: Int
     private var position = 0
 
-    init(policy: RetentionPolicy, zone: CivilZone, count: Int, newest: Int64?) {
+    init(policy: RetentionPolicy, zone: TimeZoneRules, count: Int, newest: Int64?) {
         self.zone = zone
         self.count = count
         slots = RetentionPolicy.Unit.allCases.compactMap { unit in

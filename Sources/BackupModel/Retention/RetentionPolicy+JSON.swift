@@ -29,8 +29,8 @@ extension RetentionPolicy: Encodable {
 /// A policy as people and scripts write it down, with the time zone whose days and months it counts.
 package struct GivenRetention: Sendable, Decodable {
     package var policy: RetentionPolicy
-    /// nil: UTC.
-    package var timeZone: CivilZone?
+    /// The name of one; nil: UTC.
+    package var timeZone: String?
 
     /// Refuses what it does not know: a rule that is misspelled must not read as none.
     package init(json: Data) throws {
@@ -65,7 +65,7 @@ package struct GivenRetention: Sendable, Decodable {
                 guard let zone = try? container.decode(String.self, forKey: key) else {
                     throw Self.unreadable("timeZone is not a text")
                 }
-                timeZone = try CivilZone(zone)
+                timeZone = zone
             } else {
                 throw Self.unreadable("there is no rule '\(name.escapedForDisplay)'")
             }

@@ -3,7 +3,8 @@ package import Foundation
 /// What `retention plan` is asked: a policy and snapshots of one job, from JSON.
 package struct RetentionQuestion: Sendable, Decodable {
     package var policy: RetentionPolicy
-    package var zone: CivilZone
+    /// The name of one.
+    package var timeZone: String
     package var candidates: [RetentionCandidate]
 
     package init(given: GivenRetention, snapshots: [GivenSnapshot]) throws {
@@ -12,7 +13,7 @@ package struct RetentionQuestion: Sendable, Decodable {
             throw GivenSnapshot.unreadable("'\(snapshot.candidate.id.escapedForDisplay)' is there twice")
         }
         policy = given.policy
-        zone = given.timeZone ?? .utc
+        timeZone = given.timeZone ?? "UTC"
         candidates = snapshots.map(\.candidate)
     }
 
@@ -30,7 +31,9 @@ package struct RetentionQuestion: Sendable, Decodable {
             snapshots: container.decode([GivenSnapshot].self, forKey: .snapshots))
     }
 
-    package func plan(now: Date) -> RetentionPlan { policy.plan(for: candidates, now: now, in: zone) }
+    package func plan(now: Date, in zone: TimeZoneRules) -> RetentionPlan {
+        policy.plan(for: candidates, now: now, in: zone)
+    }
 }
 
 /// A snapshot as scripts write it down: `{"id": ..., "time": RFC 3339, "status": "succeeded" | "failed"}`.

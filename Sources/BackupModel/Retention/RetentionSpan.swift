@@ -36,7 +36,7 @@ package struct RetentionSpan: Hashable, Sendable {
 
     /// The time, in milliseconds since 1970, that lies so long before another one: the calendar's part in local time,
     /// then the hours.
-    func before(_ milliseconds: Int64, in zone: CivilZone) -> Int64 {
+    func before(_ milliseconds: Int64, in zone: TimeZoneRules) -> Int64 {
         let seconds = milliseconds.flooredSeconds
         let moment = zone.moment(at: seconds).subtracting(years: years, months: months, days: days)
         return (zone.seconds(of: moment) - hours * 3600) * 1000 + (milliseconds - seconds * 1000)

@@ -12,6 +12,8 @@ package struct Workspace: Sendable {
     /// Gives the engine of a run, and the calls that a repository makes: others in tests only.
     package var engine: @Sendable (EngineOrder) throws -> any Engine
     package var fileCalls: any FileCalls = SystemFileCalls()
+    /// The rules of time zones as this machine has them.
+    package var zones = SystemTimeZones(environment: ProcessInfo.processInfo.environment)
     package var uptime: @Sendable () -> Uptime? = Uptime.current
     /// Hears what runs write to their logs.
     package var echo: (@Sendable (String) -> Void)?

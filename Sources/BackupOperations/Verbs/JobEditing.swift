@@ -14,8 +14,8 @@ package struct JobEditing {
 
     package func create(
         name: JobName, connection: GivenConnection, source: JobSource, engine: EngineChoice,
-        settings: EngineSettings = EngineSettings(), policy: RunPolicy, retention: RetentionPolicy? = nil,
-        timeZone: String? = nil, now: Date
+        settings: EngineSettings = EngineSettings(), policy: RunPolicy, schedule: JobSchedule? = nil,
+        retention: RetentionPolicy? = nil, timeZone: String? = nil, now: Date
     ) throws -> BackupModel.Job {
         // Alone, so that of two that create the same job the loser does not touch the winner's secret.
         try workspace.state.alone {
@@ -29,8 +29,8 @@ package struct JobEditing {
                 source.connection = try workspace.secrets().keep(connection, for: name)
                 let job = BackupModel.Job(
                     name: name, source: source, engine: engine, settings: settings,
-                    repository: Workspace.defaultRepository, policy: policy, retention: retention, timeZone: timeZone,
-                    createdAt: now, updatedAt: now)
+                    repository: Workspace.defaultRepository, policy: policy, schedule: schedule, retention: retention,
+                    timeZone: timeZone, createdAt: now, updatedAt: now)
                 try check(job)
                 try workspace.catalog.insert(job, workspace.act(now))
                 return job

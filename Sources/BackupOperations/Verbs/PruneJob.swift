@@ -8,6 +8,8 @@ package struct PruneJob {
     private let workspace: Workspace
     private let cancellation: Cancellation
     private let now: @Sendable () -> Date
+    /// Not for those who recover once and then prune often.
+    package var recoversFirst = true
 
     package init(
         workspace: Workspace, cancellation: Cancellation = Cancellation(),
@@ -40,7 +42,7 @@ package struct PruneJob {
         let time = now()
         var result = PruneResult(job: job.name.text, state: .planned)
         if !options.isDryRun {
-            result.warnings = Recovery(workspace: workspace).recover(now: time)
+            if recoversFirst { result.warnings = Recovery(workspace: workspace).recover(now: time) }
             try accept(options, job, at: time)
         }
         let clock = options.isDryRun ? try workspace.peekClock(at: time) : try workspace.readClock(at: time)
@@ -66,7 +68,7 @@ package struct PruneJob {
     private func decide(
         _ job: BackupModel.Job, _ policy: RetentionPolicy, clock: ClockReading?, _ options: PruneOptions, at time: Date
     ) throws -> Decision {
-        let zone = try job.timeZone.map { try CivilZone($0) } ?? .utc
+        let zone = try workspace.zones.rules(named: job.timeZone ?? "UTC")
         let snapshots = try workspace.snapshots(job: job.name.text).filter { $0.state != .deleting }
         let readers = try workspace.catalog.readers()
         let plan = policy.plan(

@@ -2,16 +2,20 @@ import BackupCatalog
 import BackupModel
 import BackupPipeline
 import BackupStorage
-import Foundation
+package import Foundation
 
 /// Brings catalog and repository in line after whatever died: runs whose owner is gone end as what they were, what they
 /// left unfinished is swept, deletions that were begun are finished, snapshots that the catalog has not heard of are
 /// entered. Every step can be killed and repeated.
-struct Recovery {
+package struct Recovery {
     let workspace: Workspace
 
+    package init(workspace: Workspace) {
+        self.workspace = workspace
+    }
+
     /// Does what can be done, and gives what could not be done in words: it must not keep a run from its own work.
-    func recover(now: Date) -> [String] {
+    package func recover(now: Date) -> [String] {
         var troubles: [String] = []
         func attempt(_ what: String, _ body: () throws -> Void) {
             do { try body() } catch { troubles.append("cannot \(what): \(BackupError(error).message)") }
@@ -52,9 +56,9 @@ struct Recovery {
         }
     }
 
-    /// Ends the runs whose owner is gone.
-    func settleRuns(now: Date) throws {
-        for run in try workspace.catalog.activeRuns() where run.owner?.isAlive == false {
+    /// Ends the runs whose owner is gone. What waits in the queue is left to the next scheduler: it never started.
+    package func settleRuns(now: Date) throws {
+        for run in try workspace.catalog.activeRuns() where run.state == .running && run.owner?.isAlive == false {
             try settle(run, now: now)
         }
     }
@@ -147,9 +151,13 @@ extension Run {
         counters.storedBytes = snapshot.storedBytes
     }
 
-    /// Ends a run that did not make it. How the work ended says the state: cancelled, or failed.
+    /// Ends a run that did not make it. How the work ended says the state: cancelled, interrupted, or failed.
     mutating func fail(with error: BackupError, at time: Date) {
-        state = error.code == .cancelled ? .cancelled : .failed
+        switch error.code {
+        case .cancelled: state = .cancelled
+        case .interrupted: state = .interrupted
+        default: state = .failed
+        }
         finishedAt = time
         self.error = error
     }
@@ -157,7 +165,7 @@ extension Run {
 
 extension BackupError {
     /// Any error as one of ours. Only errors of ours were written for people; others are shown as they are.
-    init(_ error: any Error) {
+    package init(_ error: any Error) {
         self = (error as? BackupError) ?? BackupError(.failed, "cannot go on: \(error)")
     }
 }

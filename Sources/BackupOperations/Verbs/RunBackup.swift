@@ -10,6 +10,8 @@ package struct RunBackup {
     private let workspace: Workspace
     private let cancellation: Cancellation
     private let now: @Sendable () -> Date
+    /// Not for those who recover once and then run many.
+    package var recoversFirst = true
 
     package init(
         workspace: Workspace, cancellation: Cancellation, now: @escaping @Sendable () -> Date = { Date.now }
@@ -20,14 +22,14 @@ package struct RunBackup {
     }
 
     /// Runs the job and gives the run as it ended, whatever way that was. Throws only when no run came about: the job
-    /// is being run already, or there is no catalog to write to.
+    /// is being run already, or there is no catalog to write to. A run that stands in the queue starts as what it is.
     package func run(
-        job: BackupModel.Job, trigger: RunTrigger, watch: (RunProgress) -> Void = { _ in }
+        job: BackupModel.Job, trigger: RunTrigger, queued: Run? = nil, watch: (RunProgress) -> Void = { _ in }
     ) throws -> Run {
-        var troubles = Recovery(workspace: workspace).recover(now: now())
+        var troubles = recoversFirst ? Recovery(workspace: workspace).recover(now: now()) : []
         // Retention asks later on whether times can be trusted.
         do { try workspace.readClock(at: now()) } catch { troubles.append(BackupError(error).message) }
-        var run = try begin(job, trigger: trigger)
+        var run = try begin(job, trigger: trigger, queued: queued)
         let log = workspace.openLog(of: run.id, now: now)
         let progress = RunProgress(cancellation: cancellation, log: log)
         log.write("run \(run.id) of job '\(job.name)' by \(workspace.actor)")
@@ -78,12 +80,14 @@ package struct RunBackup {
             in: SnapshotSize(snapshot), before: SnapshotSize.sizes(of: before, at: snapshot.createdAt))
     }
 
-    private func begin(_ job: BackupModel.Job, trigger: RunTrigger) throws -> Run {
+    private func begin(_ job: BackupModel.Job, trigger: RunTrigger, queued: Run?) throws -> Run {
         var generator = SystemRandomNumberGenerator()
         let time = now()
-        let run = Run(
-            id: RunID(at: time, using: &generator), kind: .backup, job: job.name.text, trigger: trigger,
-            queuedAt: time)
+        let run =
+            queued
+            ?? Run(
+                id: RunID(at: time, using: &generator), kind: .backup, job: job.name.text, trigger: trigger,
+                queuedAt: time)
         return try workspace.catalog.start(run, owner: ProcessIdentity.current(), workspace.act(time))
     }
 
@@ -101,11 +105,11 @@ package struct RunBackup {
 
 extension Workspace {
     /// A heartbeat that cannot be written must not end a run: the next one may be. A run that somebody else took for
-    /// dead and ended does stop.
+    /// dead and ended does stop, and so does one of which somebody asked it.
     func heartbeat(_ run: RunID, _ state: ProgressState, _ cancellation: Cancellation, at time: Date) {
         do {
             try catalog.heartbeat(run, counters: state.counters, engine: state.engine, at: time)
-        } catch let error as BackupError where error.code == .interrupted {
+        } catch let error as BackupError where [.interrupted, .cancelled].contains(error.code) {
             cancellation.cancel(error)
         } catch {}
     }

@@ -12,7 +12,8 @@ import Testing
     private func kept(_ policy: String, _ times: [String]) throws -> [String: [String]] {
         let given = try GivenRetention(json: Data(policy.utf8))
         let candidates = times.map { RetentionCandidate(id: $0, time: Self.time($0)) }
-        let plan = given.policy.plan(for: candidates, now: Self.now, in: given.timeZone ?? .utc)
+        let plan = try given.policy.plan(
+            for: candidates, now: Self.now, in: SystemZones.rules(named: given.timeZone ?? "UTC"))
         let pairs = plan.kept.map { ($0.candidate.id, $0.reasons.filter { $0.isRule || $0 == .future }.map(\.word)) }
         return Dictionary(pairs) { first, _ in first }
     }

@@ -19,6 +19,11 @@ import Testing
         var expect: Answer
     }
 
+    private static func plan(_ line: some StringProtocol, now: Date) throws -> RetentionPlan {
+        let question = try RetentionQuestion(json: Data(line.utf8))
+        return question.plan(now: now, in: try SystemZones.rules(named: question.timeZone))
+    }
+
     @Test func theAnswersAreThoseOfTheFixture() throws {
         let file = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../Fixtures/retention.jsonl")
         let lines = try String(contentsOf: file, encoding: .utf8).split(separator: "\n")
@@ -29,11 +34,11 @@ import Testing
             let expected = try JSONDecoder().decode(Case.self, from: Data(line.utf8)).expect
             let what = Comment(rawValue: "line \(number + 1): \(line.prefix(150))")
             if expected.error != nil {
-                #expect(throws: BackupError.self, what) { try RetentionQuestion(json: Data(line.utf8)) }
+                #expect(throws: BackupError.self, what) { try Self.plan(line, now: now) }
                 refused += 1
                 continue
             }
-            let plan = try RetentionQuestion(json: Data(line.utf8)).plan(now: now)
+            let plan = try Self.plan(line, now: now)
             let kept = plan.kept.map { "\($0.candidate.id) \($0.reasons.filter(\.isRule).map(\.word))" }
             // The fixture writes 'oldest-monthly'.
             let wanted = (expected.keep ?? []).map { kept in

@@ -21,9 +21,7 @@ import Testing
         #"{"keepWithin": "7"}"#, #"{"keepWithin": "d"}"#, #"{"keepWithin": "1w"}"#, #"{"keepWithin": "-1d"}"#,
         #"{"keepWithin": "+1d"}"#, #"{"keepWithin": "1d2d"}"#, #"{"keepWithin": "1.5d"}"#, #"{"keepWithin": "1D"}"#,
         #"{"keepWithin": " 1d"}"#, #"{"keepWithin": "9999999d"}"#, #"{"keepWithin": "99999999999999999999d"}"#,
-        #"{"keepWithinLast": "7d"}"#, #"{"keepLast": 1, "timeZone": ""}"#, #"{"keepLast": 1, "timeZone": "GMT+5"}"#,
-        #"{"keepLast": 1, "timeZone": "europe/warsaw"}"#, #"{"keepLast": 1, "timeZone": "Europe/../Europe/Warsaw"}"#,
-        #"{"keepLast": 1, "timeZone": "/Europe/Warsaw"}"#, #"{"keepLast": 1, "timeZone": "Mars/Phobos"}"#,
+        #"{"keepWithinLast": "7d"}"#,
         #"{"keepLast": 1, "timeZone": 5}"#, #"{"keepLast": 1, "keepTag": "x"}"#, "", "[]", "7", #""keepLast""#, "{",
         "null",
     ])
@@ -40,7 +38,7 @@ import Testing
             #"{"keepLast":3,"keepDaily":7,"keepWithin":"1y2m3d4h","keepWithinMonthly":"2y","timeZone":"Asia/Tokyo"}"#
         let given = try GivenRetention(json: Data(json.utf8))
         #expect(given.policy.counts == [.last: 3, .daily: 7])
-        #expect(given.timeZone?.name == "Asia/Tokyo")
+        #expect(given.timeZone == "Asia/Tokyo")
         #expect(given.policy.description == "last 3, daily 7, within 1y2m3d4h, monthly within 2y")
         let written = try given.policy.json
         #expect(written == #"{"keepDaily":7,"keepLast":3,"keepWithin":"1y2m3d4h","keepWithinMonthly":"2y"}"#)
@@ -68,7 +66,7 @@ import Testing
         let time = try #require(GivenTime.parse("2026-11-20T23:30:00Z"))
         let candidate = RetentionCandidate(
             id: "a", time: time, isVerified: true, pin: "before\nmigration", isBeingRead: true)
-        let plan = policy.plan(for: [candidate], now: time, in: try CivilZone("Europe/Warsaw"))
+        let plan = policy.plan(for: [candidate], now: time, in: try SystemZones.rules(named: "Europe/Warsaw"))
         #expect(
             plan.kept.first?.reasons.map(\.description) == [
                 "within 7d", "last", "hourly 2026-11-21T00", "daily 2026-11-21", "weekly 2026-W47", "monthly 2026-11",

@@ -93,7 +93,7 @@ import Testing
         calendar.timeZone = try #require(TimeZone(identifier: zone))
         var generator = SeededGenerator(seed: UInt64(Self.zones.firstIndex(of: zone) ?? 0) &* 7919 &+ 11)
         let pool = Pool(calendar, &generator)
-        let civil = try CivilZone(zone)
+        let civil = try SystemZones.rules(named: zone)
         var removals = 0
         var checked = 0
         while checked < Self.historiesPerZone {
@@ -116,7 +116,7 @@ import Testing
     }
 
     private func checkPromises(
-        _ plan: RetentionPlan, _ policy: RetentionPolicy, _ candidates: [RetentionCandidate], _ zone: CivilZone,
+        _ plan: RetentionPlan, _ policy: RetentionPolicy, _ candidates: [RetentionCandidate], _ zone: TimeZoneRules,
         _ generator: inout SeededGenerator
     ) throws {
         func require(_ holds: Bool, _ promise: String) {

@@ -1,5 +1,5 @@
-#ifndef BACKUPCTL_CSYSTEM_H
-#define BACKUPCTL_CSYSTEM_H
+#ifndef BACKUPCTL_CLINUX_H
+#define BACKUPCTL_CLINUX_H
 
 // Linux calls that Swift's Glibc module does not show.
 

@@ -1,37 +1,10 @@
 import Foundation
 
-/// Local time in one zone, for rules that count hours, days and months. The one place where retention asks how far a
-/// zone is from UTC; the calendar itself is plain arithmetic.
-package struct CivilZone: Hashable, Sendable {
-    package static let utc = CivilZone(zone: .gmt, name: "UTC")
-
-    /// As it was given.
-    package let name: String
-    private let zone: TimeZone
-
-    private init(zone: TimeZone, name: String) {
-        self.zone = zone
-        self.name = name
-    }
-
-    /// Finds a zone by its IANA name; offsets such as `GMT+5` are refused.
-    package init(_ name: String) throws {
-        guard name != "UTC" else {
-            self = .utc
-            return
-        }
-        guard name.contains("/"), !name.hasPrefix("/"), !name.contains(".."), let zone = TimeZone(identifier: name)
-        else {
-            throw BackupError(
-                .invalidPolicy, "cannot use time zone '\(name.escapedForDisplay)': there is none of that name",
-                hint: "use a name of the IANA list, such as Europe/Warsaw, or UTC.")
-        }
-        self.init(zone: zone, name: name)
-    }
-
+/// Local time for rules that count hours, days and months; the calendar itself is plain arithmetic.
+extension TimeZoneRules {
     /// Seconds east of UTC at a time in seconds since 1970.
     private func offset(at seconds: Int64) -> Int64 {
-        self == .utc ? 0 : Int64(zone.secondsFromGMT(for: Date(timeIntervalSince1970: Double(seconds))))
+        Int64(offset(at: Date(timeIntervalSince1970: Double(seconds))))
     }
 
     /// What calendar and clock show at a time in seconds since 1970.
