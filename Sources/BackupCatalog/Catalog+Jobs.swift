@@ -16,16 +16,16 @@ extension Catalog {
         try read { try $0.job(named: name, cannot: "find") }
     }
 
+    /// Refuses a name that a job has.
+    package func requireFree(_ name: JobName) throws { try read { try $0.requireFree(name) } }
+
+    /// Whether there is a job of this name; any text may be asked for.
+    package func hasJob(_ name: String) throws -> Bool { try read { try $0.hasJob(name) } }
+
     /// Adds a job. Its repository must be in the catalog.
     package func insert(_ job: Job, _ act: Act) throws {
         try write { database in
-            let taken = try Bool.fetchOne(
-                database, sql: "SELECT EXISTS (SELECT 1 FROM job WHERE name = ?)", arguments: [job.name.text])
-            guard taken != true else {
-                throw BackupError(
-                    .jobExists, "cannot create job '\(job.name)': there is a job of that name",
-                    hint: "use another name, or 'backupctl job edit \(job.name)'.")
-            }
+            try database.requireFree(job.name)
             try database.checkForWriting(job, cannot: "cannot create job '\(job.name)'")
             try database.execute(
                 sql: """
@@ -99,6 +99,18 @@ extension Database {
                 hint: "'backupctl job list' shows the jobs.")
         }
         return try Job(CatalogRow(.job, reading: row))
+    }
+
+    fileprivate func hasJob(_ name: String) throws -> Bool {
+        try Bool.fetchOne(self, sql: "SELECT EXISTS (SELECT 1 FROM job WHERE name = ?)", arguments: [name]) ?? false
+    }
+
+    fileprivate func requireFree(_ name: JobName) throws {
+        guard try !hasJob(name.text) else {
+            throw BackupError(
+                .jobExists, "cannot create job '\(name)': there is a job of that name",
+                hint: "use another name, or 'backupctl job edit \(name)'.")
+        }
     }
 
     fileprivate func checkForWriting(_ job: Job, cannot: String) throws {

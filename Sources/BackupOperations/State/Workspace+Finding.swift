@@ -63,7 +63,7 @@ extension Workspace {
         // A run is followed by a prune; the log that is asked for is that of the run.
         let recent = try catalog.runs(job: text, limit: 20)
         if let newest = recent.first(where: { $0.kind != .prune }) ?? recent.first { return newest }
-        if try catalog.jobs().contains(where: { $0.name.text == text }) {
+        if try catalog.hasJob(text) {
             throw BackupError(
                 .runNotFound, "cannot find a run of job '\(text)'", hint: "run 'backupctl run \(text)' to make one.")
         }

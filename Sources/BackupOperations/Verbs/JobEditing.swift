@@ -19,11 +19,7 @@ package struct JobEditing {
     ) throws -> BackupModel.Job {
         // Alone, so that of two that create the same job the loser does not touch the winner's secret.
         try workspace.state.alone {
-            guard try !workspace.catalog.jobs().contains(where: { $0.name == name }) else {
-                throw BackupError(
-                    .jobExists, "cannot create job '\(name)': there is a job of that name",
-                    hint: "use another name, or 'backupctl job edit \(name)'.")
-            }
+            try workspace.catalog.requireFree(name)
             return try keepingSecret(of: name) {
                 var source = source
                 source.connection = try workspace.secrets().keep(connection, for: name)
