@@ -11,10 +11,13 @@ package final class Catalog: Sendable {
     /// Absolute.
     package let path: String
     let pool: DatabasePool
+    /// The file that was opened.
+    let opened: CatalogFile.Identity?
 
     init(path: String, pool: DatabasePool) {
         self.path = path
         self.pool = pool
+        opened = try? CatalogFile(path: path).identity()
     }
 
     /// Opens the catalog in this file, or makes it; its folder must be there.

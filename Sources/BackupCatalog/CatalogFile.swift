@@ -14,6 +14,17 @@ import Foundation
 struct CatalogFile {
     let path: String
 
+    /// Which file it is, whatever its name.
+    struct Identity: Hashable, Sendable {
+        var device: UInt64
+        var inode: UInt64
+    }
+
+    /// Nil when there is none.
+    func identity() throws -> Identity? {
+        try status(of: path).map { Identity(device: UInt64($0.st_dev), inode: UInt64($0.st_ino)) }
+    }
+
     /// Makes an empty file of mode 0600 unless there is one, whatever the umask; SQLite gives the mode of the file to
     /// the two beside it. Refuses a `-wal` whose database is gone: SQLite would take the empty file and drop the rest.
     func prepare() throws {

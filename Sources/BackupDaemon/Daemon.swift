@@ -10,13 +10,17 @@ package struct Daemon {
         package var logFormat: DaemonLog.Format
         /// Seconds after which a run leaves the history; nil: never.
         package var historyAge: Int?
+        /// Where health and metrics are served; nil: nowhere.
+        package var listening: Listening?
 
         package init(
-            limits: ConcurrencyLimits = ConcurrencyLimits(), logFormat: DaemonLog.Format = .text, historyAge: Int? = nil
+            limits: ConcurrencyLimits = ConcurrencyLimits(), logFormat: DaemonLog.Format = .text,
+            historyAge: Int? = nil, listening: Listening? = nil
         ) {
             self.limits = limits
             self.logFormat = logFormat
             self.historyAge = historyAge
+            self.listening = listening
         }
     }
 
@@ -25,10 +29,11 @@ package struct Daemon {
     private let log: DaemonLog
     private let manager: ServiceManager
     private let lock: DaemonLock
-    package let service: SchedulerService
+    private let service: SchedulerService
+    private let face: HTTPFace?
 
-    /// Takes the lock and brings catalog and repository in line; refuses when another daemon has it, and when the
-    /// catalog's file is damaged. A daemon that cannot start changes nothing.
+    /// Takes the lock, begins to listen and brings catalog and repository in line; refuses when another daemon has it,
+    /// when the catalog's file is damaged, and when it cannot listen. A daemon that cannot start changes nothing.
     package init(
         workspace: Workspace, options: Options, clock: DaemonClock = .system, environment: [String: String]
     ) throws {
@@ -45,13 +50,15 @@ package struct Daemon {
                 .catalogFailed, "cannot start the daemon: the catalog is damaged: \(problems[0])",
                 hint: "put back a copy of the catalog; archives and manifests are not affected by this.")
         }
+        service = SchedulerService(
+            workspace: workspace, mode: .forever, limits: options.limits, clock: clock, log: log, manager: manager,
+            historyAge: options.historyAge)
+        face = options.listening.map { [service] in HTTPFace($0, service: service, startedAt: clock.now()) }
+        try face?.start()
         for trouble in Recovery(workspace: workspace).recover(now: clock.now()) {
             log.warning("recovery is not complete", ["reason": trouble])
         }
         try workspace.readClock(at: clock.now())
-        service = SchedulerService(
-            workspace: workspace, mode: .forever, limits: options.limits, clock: clock, log: log, manager: manager,
-            historyAge: options.historyAge)
     }
 
     /// Blocks until the daemon was stopped.
@@ -59,6 +66,7 @@ package struct Daemon {
         try workspace.catalog.record(.daemonStarted, workspace.act(clock.now()))
         manager.ready("running")
         _ = try service.run()
+        face?.stop()
         try? workspace.catalog.record(.daemonStopped, workspace.act(clock.now()))
         log.info("stopped")
     }
@@ -66,5 +74,11 @@ package struct Daemon {
     /// Asks it to end; what runs is interrupted, and recorded as that.
     package func stop(bySignal number: Int32) {
         service.stop(BackupError(.interrupted, "interrupted: the daemon was stopped (signal \(number))"))
+    }
+
+    /// Reads jobs, time zones and the token again.
+    package func reload() {
+        face?.reload()
+        service.reload()
     }
 }

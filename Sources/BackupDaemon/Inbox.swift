@@ -10,6 +10,8 @@ final class Inbox: @unchecked Sendable {
         case stop(BackupError)
         /// Somebody wants to know how things stand.
         case ask(@Sendable (SchedulerView) -> Void)
+        /// Somebody wants to know whether it moves.
+        case ping(@Sendable () -> Void)
     }
 
     // Protected by `condition`.

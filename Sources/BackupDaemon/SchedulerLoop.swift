@@ -140,6 +140,7 @@ final class SchedulerLoop {
             if stopReason == nil { tell(.startRefused(job, reason: error.message)) }
         case .reload: reload()
         case .ask(let answer): answer(view)
+        case .ping(let answer): answer()
         case .stop(let reason):
             stopReason = reason
             service.manager.stopping()

@@ -61,9 +61,16 @@ package final class SchedulerService: Sendable {
 
     /// How things stand; nil when the scheduler does not answer within so many seconds. Blocks.
     package func view(patience: Double = 2) -> SchedulerView? {
-        let answer = Answer()
+        let answer = Answer<SchedulerView>()
         inbox.post(.ask { answer.settle($0) })
         return answer.wait(seconds: patience)
+    }
+
+    /// Whether the scheduler's thread answers within so many seconds. Blocks.
+    func isMoving(patience: Double) -> Bool {
+        let answer = Answer<Bool>()
+        inbox.post(.ping { answer.settle(true) })
+        return answer.wait(seconds: patience) ?? false
     }
 
     /// What keeps it from working; nil when all is well.
@@ -78,27 +85,5 @@ package final class SchedulerService: Sendable {
 
     func turned(trouble: String?, isStopping: Bool) {
         health.withLock { $0 = Health(lastTurn: clock.steady(), trouble: trouble, isStopping: isStopping) }
-    }
-}
-
-/// A view that one thread gives and another waits for.
-private final class Answer: @unchecked Sendable {
-    // Protected by `condition`.
-    private var view: SchedulerView?
-    private let condition = NSCondition()
-
-    func settle(_ view: SchedulerView) {
-        condition.lock()
-        self.view = view
-        condition.signal()
-        condition.unlock()
-    }
-
-    func wait(seconds: Double) -> SchedulerView? {
-        condition.lock()
-        defer { condition.unlock() }
-        let deadline = Date(timeIntervalSinceNow: seconds)
-        while view == nil { guard condition.wait(until: deadline) else { break } }
-        return view
     }
 }

@@ -1,4 +1,5 @@
 import Foundation
+import Dispatch
 
 /// Tells the service manager how the daemon is (sd_notify(3)): a datagram to `$NOTIFY_SOCKET`. Nothing where there is none.
 package struct ServiceManager: Sendable {

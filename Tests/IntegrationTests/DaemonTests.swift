@@ -225,7 +225,7 @@ struct DaemonTests {
     @Test func badOptionsAreRefused() throws {
         for wrong in [
             ["--max-runs", "0"], ["--max-runs", "x"], ["--max-runs-per-host", "-1"], ["--log-format", "xml"],
-            ["--history", "soon"], ["extra"],
+            ["--history", "soon"], ["extra"], ["--listen", "here"],
         ] {
             let result = try backupctl.run(["daemon"] + wrong, within: 20)
             expectRefusal(result, status: 64)

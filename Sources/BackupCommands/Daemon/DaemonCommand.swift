@@ -9,7 +9,8 @@ struct DaemonCommand: RunnableCommand {
         commandName: "daemon", abstract: "Run jobs on their schedules, in the foreground, until it is stopped.",
         discussion: """
             One daemon serves a state directory. SIGTERM and SIGINT stop it within 30 seconds; what runs then is cancelled \
-            and recorded as interrupted. SIGHUP reads jobs and time zones again.
+            and recorded as interrupted. SIGHUP reads jobs, time zones and the token again. /healthz, /readyz and /metrics \
+            are served on the address of --listen.
             """)
 
     @OptionGroup var options: GlobalOptions
@@ -23,15 +24,26 @@ struct DaemonCommand: RunnableCommand {
         help: "Remove runs and logs that are older, once a day, for example 365d (default: never).")
     var history: DurationArgument?
 
+    @Option(
+        name: .customLong("listen"), help: "Where to serve health and metrics: ADDRESS:PORT, or off.")
+    var listen = "127.0.0.1:8484"
+
+    @Option(
+        name: .customLong("token-file"),
+        help: "A file with the bearer token that /metrics asks for; needed where others than this machine can connect.")
+    var tokenFile: String?
+
     mutating func perform() throws -> Int32 {
+        let listening = try Listening.parse(listen, tokenFile: tokenFile)
         let signals = SignalMask.block([SIGINT, SIGTERM, SIGHUP])
         let daemon = try Daemon(
             workspace: options.openWorkspace(),
-            options: Daemon.Options(limits: limits.limits, logFormat: logFormat, historyAge: history?.seconds),
+            options: Daemon.Options(
+                limits: limits.limits, logFormat: logFormat, historyAge: history?.seconds, listening: listening),
             environment: ProcessInfo.processInfo.environment)
         let isStopping = Cancellation()
         signals.handle { number in
-            if number == SIGHUP { return daemon.service.reload() }
+            if number == SIGHUP { return daemon.reload() }
             // The second time it is meant.
             if isStopping.isCancelled { _exit(130) }
             isStopping.cancel(BackupError(.cancelled, "stopping"))

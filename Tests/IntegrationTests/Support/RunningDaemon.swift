@@ -7,7 +7,12 @@ struct RunningDaemon {
     let command: RunningCommand
     private let bench: Workbench
 
+    /// Listens nowhere unless it is told to.
     init(_ bench: Workbench, _ arguments: String..., environment: [String: String] = [:]) throws {
+        try self.init(bench, ["--listen", "off"] + arguments, environment: environment)
+    }
+
+    init(_ bench: Workbench, _ arguments: [String], environment: [String: String] = [:]) throws {
         var backupctl = bench.backupctl
         backupctl.environment.merge(environment) { $1 }
         self.bench = bench
