@@ -2,6 +2,7 @@ import BackupModel
 import Crypto
 import Foundation
 import GRDB
+import Synchronization
 
 /// The catalog's tables.
 enum Table: String, CaseIterable {
@@ -23,33 +24,48 @@ enum Table: String, CaseIterable {
 /// One row's values by column, sealed with a digest where they are written and checked where they are read.
 struct CatalogRow {
     let table: Table
-    private let values: [String: DatabaseValue]
+    /// Ascending, and the values in the same order: there may be hundreds of thousands of rows to read.
+    private let columns: [String]
+    private let values: [DatabaseValue]
 
     init(_ table: Table, _ values: [String: (any DatabaseValueConvertible)?]) {
         self.table = table
-        self.values = values.mapValues { $0?.databaseValue ?? .null }
+        let sorted = values.sorted { $0.key < $1.key }
+        columns = sorted.map(\.key)
+        self.values = sorted.map { $0.value?.databaseValue ?? .null }
     }
 
     /// Refuses a row whose digest is not that of its values.
     init(_ table: Table, reading row: Row) throws {
         self.table = table
-        var values: [String: DatabaseValue] = [:]
-        for (column, value) in row { values[column] = value }
-        let digest = values.removeValue(forKey: "digest")
-        self.values = values
-        guard digest == self.digest.databaseValue else { throw damaged("its digest does not match") }
+        let order = ColumnOrder.of(row, table)
+        columns = order.columns
+        let all = Array(row.databaseValues)
+        values = order.positions.map { all[$0] }
+        let stored = order.digest.map { all[$0] }
+        guard stored == digest.databaseValue else { throw damaged("its digest does not match") }
+    }
+
+    private func value(_ column: String) -> DatabaseValue.Storage? {
+        var (low, high) = (0, columns.count)
+        while low < high {
+            let middle = (low + high) / 2
+            if columns[middle] < column { low = middle + 1 } else { high = middle }
+        }
+        return low < columns.count && columns[low] == column ? values[low].storage : nil
     }
 
     /// The values by column's name, with their digest, for `:column` in a statement.
     func arguments() throws -> StatementArguments {
-        for (column, value) in values {
+        for (column, value) in zip(columns, values) {
             // SQLite's text ends at the first NUL for GRDB: rather no row than another one.
             if case .string(let text) = value.storage, text.utf8.contains(0) {
                 throw BackupError(
                     .catalogFailed, "cannot record \(table.rawValue) '\(name)': NUL in its \(column.escapedForDisplay)")
             }
         }
-        var all: [String: (any DatabaseValueConvertible)?] = values.mapValues { $0 }
+        var all: [String: (any DatabaseValueConvertible)?] = [:]
+        for (column, value) in zip(columns, values) { all[column] = value }
         all["digest"] = digest
         return StatementArguments(all)
     }
@@ -57,7 +73,7 @@ struct CatalogRow {
     /// The row's key as it is shown.
     var name: String {
         table.key.map { column in
-            switch values[column]?.storage {
+            switch value(column) {
             case .string(let text): text.escapedForDisplay
             case .int64(let number): String(number)
             default: "?"
@@ -72,35 +88,64 @@ extension CatalogRow {
     /// SHA-256 of the table's name and of each value that is not NULL, in the order of the columns' names, each part
     /// with its length in front so that no two rows give the same bytes.
     var digest: Data {
-        var hash = SHA256()
-        hash.update(part: Data(table.rawValue.utf8), tag: "T")
-        for (column, value) in values.sorted(by: { $0.key < $1.key }) {
-            let (tag, bytes): (Character, Data) =
-                switch value.storage {
-                case .null: ("n", Data())
-                case .int64(let number): ("i", Data(String(number).utf8))
-                case .double(let number): ("d", Data(String(number.bitPattern).utf8))
-                case .string(let text): ("s", Data(text.utf8))
-                case .blob(let data): ("b", data)
-                }
-            guard tag != "n" else { continue }
-            hash.update(part: Data(column.utf8), tag: "C")
-            hash.update(part: bytes, tag: tag)
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(1024)
+        bytes.append(part: table.rawValue.utf8, tag: "T")
+        for (column, value) in zip(columns, values) where !value.isNull {
+            bytes.append(part: column.utf8, tag: "C")
+            switch value.storage {
+            case .null: break
+            case .int64(let number): bytes.append(part: String(number).utf8, tag: "i")
+            case .double(let number): bytes.append(part: String(number.bitPattern).utf8, tag: "d")
+            case .string(let text): bytes.append(part: text.utf8, tag: "s")
+            case .blob(let data): bytes.append(part: data, tag: "b")
+            }
         }
-        return Data(hash.finalize())
+        return Data(SHA256.hash(data: bytes))
     }
 }
 
-extension SHA256 {
-    fileprivate mutating func update(part: Data, tag: Character) {
-        update(data: Data("\(tag)\(part.count):".utf8))
-        update(data: part)
+extension [UInt8] {
+    fileprivate mutating func append(part: some Collection<UInt8>, tag: Unicode.Scalar) {
+        append(UInt8(ascii: tag))
+        append(contentsOf: String(part.count).utf8)
+        append(UInt8(ascii: ":"))
+        append(contentsOf: part)
+    }
+}
+
+/// Where the columns of a statement are, by their names. All rows of a statement have the same.
+private struct ColumnOrder {
+    var names: [String]
+    /// Without the digest.
+    var columns: [String]
+    var positions: [Int]
+    var digest: Int?
+
+    private static let known = Mutex<[Table: ColumnOrder]>([:])
+
+    static func of(_ row: Row, _ table: Table) -> ColumnOrder {
+        let names = Array(row.columnNames)
+        if let order = known.withLock({ $0[table] }), order.names == names { return order }
+        let order = ColumnOrder(names)
+        known.withLock { $0[table] = order }
+        return order
+    }
+
+    private init(_ names: [String]) {
+        self.names = names
+        digest = names.firstIndex(of: "digest")
+        // Of two columns of one name the last one counts.
+        let last = Dictionary(names.indices.map { (names[$0], $0) }) { $1 }
+        let sorted = last.filter { $0.key != "digest" }.sorted { $0.key < $1.key }
+        columns = sorted.map(\.key)
+        positions = sorted.map(\.value)
     }
 }
 
 extension CatalogRow {
     func optionalText(_ column: String) throws -> String? {
-        switch values[column]?.storage {
+        switch value(column) {
         case .string(let text): text
         case .null: nil
         default: throw damaged("its \(column) is not a text")
@@ -113,7 +158,7 @@ extension CatalogRow {
     }
 
     func optionalInteger(_ column: String) throws -> Int64? {
-        switch values[column]?.storage {
+        switch value(column) {
         case .int64(let number): number
         case .null: nil
         default: throw damaged("its \(column) is not a number")
@@ -145,7 +190,9 @@ extension CatalogRow {
     }
 
     func texts(_ column: String) throws -> [String] {
-        guard let texts = try? JSONDecoder().decode([String].self, from: Data(try text(column).utf8)) else {
+        let text = try text(column)
+        if text == "[]" { return [] }
+        guard let texts = try? JSONDecoder().decode([String].self, from: Data(text.utf8)) else {
             throw damaged("its \(column) is not a list")
         }
         return texts

@@ -1,3 +1,4 @@
+import BackupOperations
 package import Foundation
 
 /// The time as the daemon sees it: the wall clock, and one that nobody sets. Others in tests, where a minute may be a
@@ -17,11 +18,7 @@ package struct DaemonClock: Sendable {
 
     package static let system = DaemonClock(
         now: { Date.now },
-        steady: {
-            var time = timespec()
-            clock_gettime(CLOCK_BOOTTIME, &time)
-            return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
-        })
+        steady: { SystemFigures.secondsSinceBoot() })
 
     /// A clock that begins at `start` and runs `speed` times as fast.
     package static func fast(from start: Date, speed: Double) -> DaemonClock {

@@ -129,10 +129,7 @@ struct ProcessFigures: Sendable {
 
     static func read(startedAt: Date) -> ProcessFigures {
         var figures = ProcessFigures(startedAt: startedAt)
-        var usage = rusage()
-        if getrusage(Int32(RUSAGE_SELF.rawValue), &usage) == 0 {
-            figures.cpuSeconds = seconds(usage.ru_utime) + seconds(usage.ru_stime)
-        }
+        figures.cpuSeconds = SystemFigures.processorSeconds()
         // Pages: all, resident, and others (proc(5)).
         let pages = (try? String(contentsOfFile: "/proc/self/statm", encoding: .utf8))?.split(separator: " ")
         if let resident = pages?.dropFirst().first.flatMap({ Double($0) }) {
@@ -144,6 +141,4 @@ struct ProcessFigures: Sendable {
         }
         return figures
     }
-
-    private static func seconds(_ time: timeval) -> Double { Double(time.tv_sec) + Double(time.tv_usec) / 1e6 }
 }

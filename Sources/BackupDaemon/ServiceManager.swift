@@ -1,5 +1,5 @@
+import BackupOperations
 import Foundation
-import Dispatch
 
 /// Tells the service manager how the daemon is (sd_notify(3)): a datagram to `$NOTIFY_SOCKET`. Nothing where there is none.
 package struct ServiceManager: Sendable {
@@ -19,9 +19,7 @@ package struct ServiceManager: Sendable {
     package func stopping() { send("STOPPING=1") }
 
     package func reloading() {
-        var time = timespec()
-        clock_gettime(CLOCK_MONOTONIC, &time)
-        send("RELOADING=1\nMONOTONIC_USEC=\(time.tv_sec * 1_000_000 + time.tv_nsec / 1000)")
+        send("RELOADING=1\nMONOTONIC_USEC=\(SystemFigures.monotonicMicroseconds())")
     }
 
     /// A manager that cannot be reached is no reason to stop making backups.

@@ -1,7 +1,6 @@
 import BackupCatalog
 package import BackupModel
 package import Foundation
-import Glibc
 
 /// The clock that nobody sets: seconds since the machine started, with those of sleep, and which start that was.
 package struct Uptime: Sendable {
@@ -15,9 +14,8 @@ package struct Uptime: Sendable {
 
     /// nil where the system does not tell.
     package static func current() -> Uptime? {
-        var time = timespec()
-        guard clock_gettime(CLOCK_BOOTTIME, &time) == 0, let boot = ProcessIdentity.bootID() else { return nil }
-        return Uptime(bootID: boot, seconds: Double(time.tv_sec) + Double(time.tv_nsec) / 1e9)
+        guard let boot = ProcessIdentity.bootID() else { return nil }
+        return Uptime(bootID: boot, seconds: SystemFigures.secondsSinceBoot())
     }
 }
 
