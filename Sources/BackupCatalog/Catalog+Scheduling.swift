@@ -185,30 +185,42 @@ package struct JobRecord: Hashable, Sendable {
 }
 
 extension Catalog {
-    /// By the job's name; three look-ups in an index for each.
-    package func jobFacts(of jobs: [String], now: Date) throws -> [String: JobRecord] {
+    /// Of all jobs that have any, by name; three look-ups in an index for each, which SQLite does by itself.
+    package func jobFacts(now: Date) throws -> [String: JobRecord] {
         try read { database in
-            let good = try database.cachedStatement(
-                sql: """
-                    SELECT * FROM snapshot WHERE state = 'good' AND job = ? ORDER BY created_at DESC, id DESC LIMIT 1
-                    """)
-            let last = try database.cachedStatement(
-                sql: """
-                    SELECT * FROM run WHERE job = ? AND kind = 'backup' AND state NOT IN ('queued', 'running')
-                    ORDER BY queued_at DESC, id DESC LIMIT 1
-                    """)
-            let instant = try database.cachedStatement(
-                sql: "SELECT max(scheduled_for) FROM run WHERE job = ? AND scheduled_for <= ?")
             var result: [String: JobRecord] = [:]
-            for job in jobs {
-                var record = JobRecord()
-                record.lastGood = try Row.fetchOne(good, arguments: [job]).map {
-                    try Snapshot(CatalogRow(.snapshot, reading: $0))
-                }
-                record.lastRun = try Row.fetchOne(last, arguments: [job]).map { try Run(CatalogRow(.run, reading: $0)) }
-                record.latestInstant = try Int64.fetchOne(instant, arguments: [job, now.catalogMilliseconds])
-                    .map(Date.init(catalogMilliseconds:))
-                result[job] = record
+            let good = try Row.fetchCursor(
+                database,
+                sql: """
+                    SELECT snapshot.* FROM job JOIN snapshot ON snapshot.id = (
+                        SELECT id FROM snapshot WHERE state = 'good' AND snapshot.job = job.name
+                        ORDER BY created_at DESC, id DESC LIMIT 1)
+                    """)
+            while let row = try good.next() {
+                let snapshot = try Snapshot(CatalogRow(.snapshot, reading: row))
+                result[snapshot.job, default: JobRecord()].lastGood = snapshot
+            }
+            let last = try Row.fetchCursor(
+                database,
+                sql: """
+                    SELECT run.* FROM job JOIN run ON run.id = (
+                        SELECT id FROM run
+                        WHERE run.job = job.name AND kind = 'backup' AND state NOT IN ('queued', 'running')
+                        ORDER BY queued_at DESC, id DESC LIMIT 1)
+                    """)
+            while let row = try last.next() {
+                let run = try Run(CatalogRow(.run, reading: row))
+                if let job = run.job { result[job, default: JobRecord()].lastRun = run }
+            }
+            let instants = try Row.fetchCursor(
+                database,
+                sql: """
+                    SELECT name, (SELECT max(scheduled_for) FROM run WHERE job = name AND scheduled_for <= ?) AS instant
+                    FROM job
+                    """, arguments: [now.catalogMilliseconds])
+            while let row = try instants.next() {
+                guard let name: String = row[0], let instant: Int64 = row[1] else { continue }
+                result[name, default: JobRecord()].latestInstant = Date(catalogMilliseconds: instant)
             }
             return result
         }

@@ -24,7 +24,7 @@ extension JobStatus {
         let active = Dictionary(
             try workspace.catalog.activeRuns().filter { $0.kind == .backup }.map { ($0.job ?? "", $0) },
             uniquingKeysWith: { first, next in first.state == .running ? first : next })
-        let facts = try workspace.catalog.jobFacts(of: jobs.map(\.name.text), now: now)
+        let facts = try workspace.catalog.jobFacts(now: now)
         return try jobs.map { job in
             let known = facts[job.name.text] ?? JobRecord()
             var status = JobStatus(
