@@ -24,6 +24,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-log.git", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-nio.git", from: "2.101.2"),
         .package(url: "https://github.com/apple/swift-nio-extras.git", from: "1.35.2"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
     ],
     targets: [
         .systemLibrary(name: "CMongoc", pkgConfig: "libmongoc-1.0", providers: [.apt(["libmongoc-dev"])]),
@@ -69,6 +70,7 @@ let package = Package(
             name: "BackupOperations",
             dependencies: [
                 "BackupModel", "MongoArchive", "BackupPipeline", "BackupEngines", "BackupStorage", "BackupCatalog",
+                .product(name: "Yams", package: "Yams"),
             ],
             swiftSettings: strict),
         .target(

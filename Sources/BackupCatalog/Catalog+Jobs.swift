@@ -2,6 +2,14 @@ package import BackupModel
 import Foundation
 import GRDB
 
+/// One of several changes that are made together.
+package enum JobChange: Hashable, Sendable {
+    case create(Job)
+    /// `old` is the job as it is in the catalog.
+    case replace(old: Job, with: Job)
+    case delete(old: Job)
+}
+
 extension Catalog {
     /// All jobs by name.
     package func jobs() throws -> [Job] {
@@ -24,26 +32,7 @@ extension Catalog {
 
     /// Adds a job. Its repository must be in the catalog.
     package func insert(_ job: Job, _ act: Act) throws {
-        try write { database in
-            try database.requireFree(job.name)
-            try database.checkForWriting(job, cannot: "cannot create job '\(job.name)'")
-            try database.execute(
-                sql: """
-                    INSERT INTO job
-                        (name, connection_kind, connection, scope_database, scope_collection, include_patterns,
-                        exclude_patterns, with_users, engine, engine_settings, repository, allow_empty, timeout_seconds,
-                        stall_timeout_seconds, schedule, schedule_set_at, catch_up_seconds, jitter_seconds, retries,
-                        retention, time_zone, paused_at, resumed_at, created_at, updated_at, digest)
-                    VALUES
-                        (:name, :connection_kind, :connection, :scope_database, :scope_collection, :include_patterns,
-                        :exclude_patterns, :with_users, :engine, :engine_settings, :repository, :allow_empty,
-                        :timeout_seconds, :stall_timeout_seconds, :schedule, :schedule_set_at, :catch_up_seconds,
-                        :jitter_seconds, :retries, :retention, :time_zone, :paused_at, :resumed_at, :created_at,
-                        :updated_at, :digest)
-                    """,
-                arguments: job.row.arguments())
-            try database.record(.jobCreated, EventSubject(job: job.name.text), act)
-        }
+        try write { try $0.create(job, act) }
     }
 
     /// Replaces a job by the one of the same name. When it was created stays; it was updated at the time of the act.
@@ -54,6 +43,25 @@ extension Catalog {
             let changes = job.changes(since: old)
             try database.replace(old, with: job, act)
             try database.record(.jobChanged, EventSubject(job: job.name.text), detail: changes, act)
+        }
+    }
+
+    /// Makes all of these changes or none. Refuses when a job is not any more what the change was made for.
+    package func change(_ changes: [JobChange], _ act: Act) throws {
+        try write { database in
+            for change in changes {
+                switch change {
+                case .create(let job): try database.create(job, act)
+                case .replace(let old, let job):
+                    try database.require(old)
+                    try database.checkForWriting(job, cannot: "cannot change job '\(job.name)'")
+                    try database.replace(old, with: job, act)
+                    try database.recordChange(of: old, to: job, act)
+                case .delete(let old):
+                    try database.require(old)
+                    try database.deleteJob(old.name, act)
+                }
+            }
         }
     }
 
@@ -75,18 +83,7 @@ extension Catalog {
     /// Deletes a job; its runs and snapshots stay. Refuses while one of its runs is under way; what waits in the queue is
     /// cancelled.
     package func deleteJob(named name: JobName, _ act: Act) throws {
-        try write { database in
-            _ = try database.job(named: name, cannot: "delete")
-            for run in try database.queuedRuns(of: name.text) {
-                try database.withdraw(run, reason: BackupError(.cancelled, "cancelled: its job was deleted"), act)
-            }
-            if let run = try database.activeRun(of: name.text) {
-                throw BackupError(
-                    .locked, "cannot delete job '\(name)': \(run.description)", hint: "wait until the run has ended.")
-            }
-            try database.execute(sql: "DELETE FROM job WHERE name = ?", arguments: [name.text])
-            try database.record(.jobDeleted, EventSubject(job: name.text), act)
-        }
+        try write { try $0.deleteJob(name, act) }
     }
 }
 
@@ -111,6 +108,60 @@ extension Database {
                 .jobExists, "cannot create job '\(name)': there is a job of that name",
                 hint: "use another name, or 'backupctl job edit \(name)'.")
         }
+    }
+
+    fileprivate func create(_ job: Job, _ act: Act) throws {
+        try requireFree(job.name)
+        try checkForWriting(job, cannot: "cannot create job '\(job.name)'")
+        try execute(
+            sql: """
+                INSERT INTO job
+                    (name, connection_kind, connection, scope_database, scope_collection, include_patterns,
+                    exclude_patterns, with_users, engine, engine_settings, repository, allow_empty, timeout_seconds,
+                    stall_timeout_seconds, schedule, schedule_set_at, catch_up_seconds, jitter_seconds, retries,
+                    retention, time_zone, paused_at, resumed_at, created_at, updated_at, digest)
+                VALUES
+                    (:name, :connection_kind, :connection, :scope_database, :scope_collection, :include_patterns,
+                    :exclude_patterns, :with_users, :engine, :engine_settings, :repository, :allow_empty,
+                    :timeout_seconds, :stall_timeout_seconds, :schedule, :schedule_set_at, :catch_up_seconds,
+                    :jitter_seconds, :retries, :retention, :time_zone, :paused_at, :resumed_at, :created_at,
+                    :updated_at, :digest)
+                """,
+            arguments: job.row.arguments())
+        try record(.jobCreated, EventSubject(job: job.name.text), act)
+    }
+
+    fileprivate func deleteJob(_ name: JobName, _ act: Act) throws {
+        _ = try job(named: name, cannot: "delete")
+        for run in try queuedRuns(of: name.text) {
+            try withdraw(run, reason: BackupError(.cancelled, "cancelled: its job was deleted"), act)
+        }
+        if let run = try activeRun(of: name.text) {
+            throw BackupError(
+                .locked, "cannot delete job '\(name)': \(run.description)", hint: "wait until the run has ended.")
+        }
+        try execute(sql: "DELETE FROM job WHERE name = ?", arguments: [name.text])
+        try record(.jobDeleted, EventSubject(job: name.text), act)
+    }
+
+    /// A plan was made for this job; somebody else may have been at it since.
+    fileprivate func require(_ old: Job) throws {
+        guard try job(named: old.name, cannot: "change") == old else {
+            throw BackupError(
+                .locked, "cannot change job '\(old.name)': somebody else changed it meanwhile", hint: "try again.")
+        }
+    }
+
+    /// A pause has an event of its own, as when it is made by itself.
+    fileprivate func recordChange(of old: Job, to job: Job, _ act: Act) throws {
+        let subject = EventSubject(job: job.name.text)
+        var others = job
+        (others.pausedAt, others.resumedAt) = (old.pausedAt, old.resumedAt)
+        let changes = others.changes(since: old)
+        let isPauseOnly = changes.isEmpty && (job.pausedAt != nil) != (old.pausedAt != nil)
+        if !isPauseOnly { try record(.jobChanged, subject, detail: changes.isEmpty ? "secret" : changes, act) }
+        guard (job.pausedAt != nil) != (old.pausedAt != nil) else { return }
+        try record(job.pausedAt != nil ? .jobPaused : .jobResumed, subject, act)
     }
 
     fileprivate func checkForWriting(_ job: Job, cannot: String) throws {

@@ -129,7 +129,8 @@ extension ConnectionReference {
         guard let at = authority.lastIndex(of: UInt8(ascii: "@")) else { return false }
         let user = authority[..<at]
         guard let colon = user.firstIndex(of: UInt8(ascii: ":")) else { return false }
-        return user.index(after: colon) < user.endIndex
+        let password = user[user.index(after: colon)...]
+        return !password.isEmpty && !URITemplate.isVariable(String(decoding: password, as: UTF8.self))
     }
 }
 

@@ -7,7 +7,8 @@ struct Backupctl: ParsableCommand {
         abstract: "Backs up MongoDB, keeps the snapshots, and restores them.",
         version: ProductVersion.text,
         subcommands: [
-            JobCommand.self, RunCommand.self, CancelCommand.self, StatusCommand.self, DaemonCommand.self,
+            JobCommand.self, ApplyCommand.self, ExportCommand.self, RunCommand.self, CancelCommand.self,
+            StatusCommand.self, DaemonCommand.self,
             SnapshotList.self, SnapshotShow.self, RunHistory.self, RunLogCommand.self, RestoreCommand.self,
             ScheduleCommand.self, PruneCommand.self, SnapshotPinCommand.self, SnapshotUnpinCommand.self,
             SnapshotDelete.self, RetentionCommand.self, CatalogCommand.self, VersionCommand.self,

@@ -65,7 +65,7 @@ package struct ServerAddress: Hashable, Sendable {
 
 extension String {
     /// With everything but unreserved characters as `%41` (RFC 3986).
-    fileprivate var uriEncoded: String {
+    var uriEncoded: String {
         let digits = Array("0123456789ABCDEF".unicodeScalars)
         return utf8.reduce(into: "") { text, byte in
             let isPlain =

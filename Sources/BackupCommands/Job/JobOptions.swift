@@ -93,9 +93,6 @@ extension JobOptions {
         if let allowEmpty { policy.allowEmpty = allowEmpty }
         if let timeout { policy.timeout = timeout.seconds }
         if let stallTimeout { policy.stallTimeout = stallTimeout.seconds }
-        if source.withUsers, case .collection = source.scope {
-            throw BackupError(
-                .usage, "cannot take users along with one collection", hint: "--with-users goes with --database.")
-        }
+        try source.check()
     }
 }

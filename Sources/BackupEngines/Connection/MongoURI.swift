@@ -9,7 +9,10 @@ package struct MongoURI: Sendable {
     let secrets: Secrets
 
     /// Throws `invalidURI` with a reason that holds no secret.
-    package init(_ text: String) throws {
+    package init(_ text: String) throws { try self.init(text, checking: text) }
+
+    /// A connection string with variables in it, of which `example` is one that the driver can check.
+    package init(_ text: String, checking example: String) throws {
         guard let parts = URIParts(text) else {
             throw BackupError(
                 .invalidURI, "cannot use this URI: it does not begin with 'mongodb://' or 'mongodb+srv://'")
@@ -20,7 +23,7 @@ package struct MongoURI: Sendable {
         secrets = Secrets(parts.secrets)
         Driver.start()
         var error = bson_error_t()
-        guard let uri = mongoc_uri_new_with_error(text, &error) else {
+        guard let uri = mongoc_uri_new_with_error(example, &error) else {
             throw Self.invalid(parts, reason: withUnsafePointer(to: &error) { String(cString: cm_error_message($0)) })
         }
         mongoc_uri_destroy(uri)
@@ -31,6 +34,8 @@ package struct MongoURI: Sendable {
     package var user: String? { parts.user.map(\.percentDecoded).flatMap { $0.isEmpty ? nil : $0 } }
     /// Whether anything in it must not be shown or kept in the open: a password, or an option that is one.
     package var holdsSecret: Bool { !parts.secrets.isEmpty }
+    /// The same, where a part that is one variable and nothing else is none: its value stands elsewhere.
+    package var holdsSecretOfItsOwn: Bool { parts.secrets.contains { !URITemplate.isVariable($0) } }
     package var hasPassword: Bool { parts.password?.isEmpty == false }
     /// As written, with the ports that are written; the name to look up for `mongodb+srv`.
     package var hosts: [String] { parts.hosts.map(\.percentDecoded) }

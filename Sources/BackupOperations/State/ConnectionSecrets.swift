@@ -22,19 +22,30 @@ package struct ConnectionSecrets: Sendable {
     /// Checks what was given and makes the reference that a job keeps. A literal with a secret is written to
     /// `secrets/` under the job's name.
     package func keep(_ given: GivenConnection, for job: JobName) throws -> ConnectionReference {
+        let (reference, secret) = try reference(to: given)
+        if case .file(let path) = reference { try requireReadable(path) }
+        if let secret { try write(secret, for: job) }
+        return reference
+    }
+
+    /// The reference that a job would keep, and the secret that belongs to it. Reads and writes nothing.
+    func reference(to given: GivenConnection) throws -> (ConnectionReference, secret: String?) {
         switch given {
         case .literal(let text):
-            let uri = try MongoURI(text)
-            guard uri.holdsSecret else { return .literal(text) }
-            try PrivateFile.write(text + "\n", to: state.secret(of: job))
-            return .stored(redacted: uri.redacted)
+            let uri = try MongoURI(text, checking: URITemplate(text)?.example ?? text)
+            return uri.holdsSecretOfItsOwn ? (.stored(redacted: uri.redacted), text) : (.literal(text), nil)
         case .file(let path):
-            let absolute = URL(filePath: path).standardizedFileURL.path(percentEncoded: false)
-            _ = try read(file: absolute)
-            return .file(absolute)
+            return (.file(URL(filePath: path).standardizedFileURL.path(percentEncoded: false)), nil)
         case .environment(let name):
-            return .environment(try checkedName(name))
+            return (.environment(try checkedName(name)), nil)
         }
+    }
+
+    /// A file that a job is to use must be there, and hold a connection string, when the job hears of it.
+    func requireReadable(_ path: String) throws { _ = try read(file: path) }
+
+    func write(_ secret: String, for job: JobName) throws {
+        try PrivateFile.write(secret + "\n", to: state.secret(of: job))
     }
 
     /// What is kept for a job now, to be put back when a change fails.
@@ -52,8 +63,8 @@ package struct ConnectionSecrets: Sendable {
     /// The connection string itself. It never goes anywhere but to an engine.
     package func resolve(_ reference: ConnectionReference, of job: JobName) throws -> String {
         switch reference {
-        case .literal(let text): return text
-        case .stored: return try read(file: state.secret(of: job))
+        case .literal(let text): return try filled(text)
+        case .stored: return try filled(SecretFile.firstLine(of: state.secret(of: job), named: "URI file"))
         case .file(let path): return try read(file: path)
         case .environment(let name): return try read(variable: name)
         }
@@ -62,11 +73,19 @@ package struct ConnectionSecrets: Sendable {
     package func resolve(_ given: GivenConnection) throws -> String {
         switch given {
         case .literal(let text):
-            _ = try MongoURI(text)
-            return text
+            return try filled(text)
         case .file(let path): return try read(file: path)
         case .environment(let name): return try read(variable: checkedName(name))
         }
+    }
+
+    /// The connection string with the environment's values in place of `${NAME}`.
+    private func filled(_ text: String) throws -> String {
+        guard let template = try URITemplate(text) else {
+            _ = try MongoURI(text)
+            return text
+        }
+        return try checked(template.filled { environment[$0] }, from: "with the values of its variables")
     }
 
     private func checkedName(_ name: String) throws -> String {

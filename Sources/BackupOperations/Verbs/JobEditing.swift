@@ -56,7 +56,9 @@ package struct JobEditing {
     }
 
     /// Refuses what no run of the job could do; for an oplog the server is asked, if it can be.
-    private func check(_ job: BackupModel.Job) throws {
+    /// `secret` is the connection string when it is not kept yet.
+    func check(_ job: BackupModel.Job, secret: String? = nil) throws {
+        try job.source.check()
         try job.settings.check(engine: job.engine, scope: job.source.scope, withUsers: job.source.withUsers)
         if let query = job.settings.dump.query {
             do {
@@ -67,7 +69,11 @@ package struct JobEditing {
         }
         guard job.settings.dump.oplog else { return }
         // A secret that cannot be had here, or a server that cannot be reached from here, is for the run to find out.
-        guard let uri = try? workspace.secrets().resolve(job.source.connection, of: job.name) else { return }
+        let secrets = workspace.secrets()
+        let found =
+            try? secret.map { try secrets.resolve(.literal($0)) }
+            ?? secrets.resolve(job.source.connection, of: job.name)
+        guard let uri = found else { return }
         if let database = try MongoURI(uri).database, database != "admin" {
             throw BackupError(
                 .usage,

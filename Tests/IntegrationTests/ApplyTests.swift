@@ -1,0 +1,81 @@
+import BackupTestSupport
+import Foundation
+import Testing
+
+/// Jobs as a file, at a shell.
+@Suite(.enabled(if: Backupctl.isAvailable, Backupctl.skipReason))
+struct ApplyTests {
+    private let fixture = Fixture()
+    private let backupctl: Backupctl
+
+    init() { backupctl = Backupctl(fixture) }
+
+    private static let two = """
+        version: 1
+        jobs:
+          a: { source: { uri: "mongodb://u:canary@h" }, timeout: 6h }
+          b: { source: { uri: "mongodb://h" } }
+
+        """
+
+    @Test func theDifferenceIsShownThenMadeThenGone() throws {
+        let file = try fixture.write(Self.two, to: "jobs.yaml")
+        let dry = try backupctl.must("apply", "-f", file, "--dry-run")
+        #expect(dry.output.contains("create    a\n    source.uri: mongodb://u:***@h\n    timeout: 6h\n"))
+        #expect(dry.output.hasSuffix("2 to create, 0 to change, 0 to delete, 0 unchanged\n"))
+        #expect(try backupctl.json("job", "list").items.isEmpty)
+        try backupctl.must("apply", "-f", file)
+        let again = try backupctl.json("apply", "-f", file)
+        expectShape(again, ["file": .string, "dryRun": .bool, "counts": .object, "jobs": .array])
+        #expect(again["counts"]["unchanged"].int == 2)
+        try fixture.write(Self.two.replacing("6h", with: "7h").replacing("canary", with: "canary2"), to: "jobs.yaml")
+        let changed = try backupctl.must("apply", "-f", file)
+        #expect(changed.output.contains("source.uri: mongodb://u:***@h -> mongodb://u:***@h (another secret)"))
+        #expect(changed.output.contains("timeout: 6h -> 7h"))
+        #expect(!"\(dry)\(changed)".contains("canary"))
+    }
+
+    @Test func pruneNeedsYesWhereNobodyCanBeAsked() throws {
+        let file = try fixture.write(Self.two, to: "jobs.yaml")
+        try backupctl.must("apply", "-f", file)
+        try fixture.write("version: 1\njobs: {}\n", to: "jobs.yaml")
+        try backupctl.must("apply", "-f", file)
+        expectRefusal(try backupctl("apply", "-f", file, "--prune"), status: 1, "without confirmation")
+        #expect(try backupctl.json("job", "list").items.count == 2)
+        let pruned = try backupctl.json("apply", "-f", file, "--prune", "--yes")
+        #expect(pruned["counts"]["delete"].int == 2)
+        #expect(try backupctl.json("job", "list").items.isEmpty)
+    }
+
+    @Test func exportGoesIntoApplyAndHoldsNoPassword() throws {
+        try backupctl.must("apply", "-f", fixture.write(Self.two, to: "jobs.yaml"))
+        let exported = try backupctl.must("export").output
+        #expect(!exported.contains("canary"))
+        let input = open(try fixture.write(exported, to: "export.yaml"), O_RDONLY | O_CLOEXEC)
+        defer { close(input) }
+        let result = try backupctl.start(["apply", "-f", "-", "--prune", "--json"], input: input).wait()
+        #expect(result.status == 0, "\(result)")
+        #expect(try result.json()["counts"]["unchanged"].int == 2)
+        #expect(
+            try backupctl.must("export", "b").output
+                == "version: 1\njobs:\n  b:\n    source:\n      uri: \"mongodb://h\"\n")
+    }
+
+    @Test func aBadFileChangesNothingAndSaysAllThatIsWrong() throws {
+        try backupctl.must("apply", "-f", fixture.write(Self.two, to: "jobs.yaml"))
+        let before = try backupctl.snapshot()
+        let bad = try fixture.write("version: 1\njobs:\n  c: {}\n  a: { sorce: {} }\n", to: "bad.yaml")
+        let result = try backupctl("apply", "-f", bad)
+        expectRefusal(result, status: 64, "cannot apply '\(bad)': line 3: job 'c' has no source")
+        #expect(result.errors.contains("line 4: there is no key 'sorce'"))
+        #expect(try backupctl.snapshot() == before)
+        expectRefusal(try backupctl("apply", "-f", "/nowhere"), status: 64, "cannot apply '/nowhere'")
+    }
+
+    @Test func ofManyAtOnceAllEndInTheSameJobs() throws {
+        let file = try fixture.write(Self.two, to: "jobs.yaml")
+        let running = try (0..<6).map { _ in try backupctl.start("apply", "-f", file) }
+        for process in running { #expect(try process.wait().status == 0) }
+        #expect(try backupctl.json("job", "list").items.count == 2)
+    }
+}
