@@ -70,6 +70,7 @@ let package = Package(
             name: "BackupOperations",
             dependencies: [
                 "BackupModel", "MongoArchive", "BackupPipeline", "BackupEngines", "BackupStorage", "BackupCatalog",
+                "CLinux",
                 .product(name: "Yams", package: "Yams"),
             ],
             swiftSettings: strict),

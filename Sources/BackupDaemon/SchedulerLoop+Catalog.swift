@@ -45,6 +45,7 @@ extension SchedulerLoop {
             return (job: facts(of: job), history: history)
         }
         tell(.startedUp(all))
+        SystemFigures.trimMemory()
         service.log.info(
             "scheduler started", ["jobs": "\(jobs.count)", "waiting": "\(scheduler.waitingCount)"])
     }
@@ -146,6 +147,7 @@ extension SchedulerLoop {
         } catch {
             catalogFailed(error)
         }
+        SystemFigures.trimMemory()
         service.manager.ready("running")
     }
 }

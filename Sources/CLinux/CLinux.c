@@ -2,6 +2,7 @@
 #include "CLinux.h"
 
 #include <fcntl.h>
+#include <malloc.h>
 #include <stdio.h>
 
 int csystem_rename_new(int old_directory, const char *old_name, int new_directory, const char *new_name) {
@@ -11,3 +12,5 @@ int csystem_rename_new(int old_directory, const char *old_name, int new_director
 int csystem_start_writing(int descriptor, long long offset, long long length) {
     return sync_file_range(descriptor, offset, length, SYNC_FILE_RANGE_WRITE);
 }
+
+void clinux_trim_memory(void) { malloc_trim(0); }

@@ -1,3 +1,4 @@
+import CLinux
 import Glibc
 
 /// Clocks and figures of the system that come in C's structures. Which module owns these is not the same in every target
@@ -15,6 +16,9 @@ package enum SystemFigures {
         guard getrusage(Int32(RUSAGE_SELF.rawValue), &usage) == 0 else { return nil }
         return seconds(usage.ru_utime) + seconds(usage.ru_stime)
     }
+
+    /// Gives memory that is not used any more back to the system: after much was read once.
+    package static func trimMemory() { clinux_trim_memory() }
 
     private static func seconds(of clock: clockid_t) -> Double {
         var time = timespec()

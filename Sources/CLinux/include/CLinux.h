@@ -9,4 +9,7 @@ int csystem_rename_new(int old_directory, const char *old_name, int new_director
 // Starts writing dirty pages of the range to the disk without waiting; 0, or -1 with errno. No promise of durability.
 int csystem_start_writing(int descriptor, long long offset, long long length);
 
+// Gives memory that is not used any more back to the system.
+void clinux_trim_memory(void);
+
 #endif
