@@ -78,4 +78,18 @@ struct ApplyTests {
         for process in running { #expect(try process.wait().status == 0) }
         #expect(try backupctl.json("job", "list").items.count == 2)
     }
+
+    /// Nine levels of nine: 387,420,489 nodes when written out, as values and as keys, which the parser compares. The first
+    /// line is a comment, which ends wherever the parser has it end. In a process of its own, which can be killed.
+    @Test(arguments: ["- ", "? "], ["\n", "\r", "\r\n", "\u{85}", "\u{2028}", "\u{2029}"])
+    func anAliasBombEndsAtOnce(prefix: String, lineBreak: String) throws {
+        var text = "# bomb\na: &a0 [x]\n"
+        for level in 1...9 {
+            let names = Array(repeating: "*a\(level - 1)", count: 9).joined(separator: ",")
+            text += "b\(level): &a\(level)\n  \(prefix)[\(names)]\n"
+        }
+        let file = try fixture.write(text.replacing("\n", with: lineBreak), to: "bomb.yaml")
+        let result = try backupctl.run(["apply", "-f", file], within: 20)
+        expectRefusal(result, status: 64, "line 2: anchors and aliases")
+    }
 }

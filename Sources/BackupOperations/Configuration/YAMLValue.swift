@@ -86,7 +86,7 @@ extension YAMLValue {
     private static func aliases(_ line: Int) -> ConfigurationProblem {
         ConfigurationProblem(
             line: line, "anchors and aliases ('&' and '*' before a name) are not taken",
-            hint: "write it out; put text that begins with '&' or '*' in quotes.")
+            hint: "write it out; text with both ' &name' and ' *name' in it is not taken either, not even in quotes.")
     }
 
     private static func problem(_ error: YamlError, _ text: String) -> ConfigurationProblem {
@@ -124,9 +124,10 @@ extension YAMLValue {
     private static func refuseAliases(_ text: String) throws {
         var anchor: Int?
         var hasAlias = false
-        for (index, line) in text.utf8.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
-            .enumerated()
-        {
+        let lines = text.replacing("\r\n", with: "\n").unicodeScalars
+            .split(omittingEmptySubsequences: false, whereSeparator: lineBreaks.contains)
+        for (index, scalars) in lines.enumerated() {
+            let line = Substring(scalars).utf8
             guard line.first(where: { $0 != UInt8(ascii: " ") && $0 != UInt8(ascii: "\t") }) != UInt8(ascii: "#") else {
                 continue
             }
@@ -135,6 +136,9 @@ extension YAMLValue {
         }
         if let anchor, hasAlias { throw aliases(anchor) }
     }
+
+    /// Whatever ends a line for the parser, and with it a comment: in YAML 1.1 also NEL, LS and PS.
+    private static let lineBreaks: Set<Unicode.Scalar> = ["\n", "\r", "\u{85}", "\u{2028}", "\u{2029}"]
 
     /// Whether this sign stands where a value may begin, with a name behind it.
     private static func holds(_ sign: UInt8, _ line: Substring.UTF8View) -> Bool {
