@@ -113,8 +113,11 @@ struct ContainerTools: ToolHost {
         return words + ["--entrypoint=\(tool.rawValue)", image] + arguments
     }
 
-    /// A client that is killed leaves its container running.
-    private func farewell(_ name: String) throws -> [String] { [try client(), "rm", "--force", name] }
+    /// A client that is killed leaves its container running. podman would ask it to end for ten seconds first, which is as
+    /// long as this may take.
+    private func farewell(_ name: String) throws -> [String] {
+        [try client(), "rm", "--force"] + (runtime == .podman ? ["--time=0"] : []) + [name]
+    }
 
     private static func containerName() -> String { "backupctl-\(UUID().uuidString.lowercased())" }
 }
