@@ -140,12 +140,20 @@ struct DaemonTests {
 
     @Test func aJobIsEditedAndDeletedWhileItRuns() throws {
         let proxy = try makeSlowJob()
+        proxy.behave(.passing)
+        try backupctl.must("run", "slow")
+        proxy.behave(.slow(bytesPerSecond: 400_000))
         let daemon = try RunningDaemon(bench)
         let id = try detach("slow")
-        #expect(proxy.waitUntilRelayed(300_000))
+        try bench.wait(for: "the run") { try state(id) == "running" }
         // The run goes on with what it began with; the job says what the next one does.
         try backupctl.must("job", "edit", "slow", "--collection", "\(database).large0")
         expectRefusal(try backupctl("job", "delete", "slow", "--yes"), status: 11, "cannot delete", "is running")
+        // Nothing of it goes when not all of it can.
+        expectRefusal(
+            try backupctl("job", "delete", "slow", "--with-snapshots", "--yes"), status: 11, "cannot delete",
+            "is running")
+        #expect(try backupctl.json("list")[0]["state"].string == "good")
         proxy.behave(.passing)
         try bench.wait(for: "the end") { try state(id) == "succeeded" }
         #expect(try run(id)["namespaces"].int == 3)

@@ -104,6 +104,13 @@ package struct JobEditing {
         let job = try workspace.catalog.job(named: name)
         var deleted = 0
         if withSnapshots {
+            // Asked before anything goes; deleting the job asks again.
+            if let run = try workspace.catalog.activeRuns().first(where: { $0.job == name.text && $0.state == .running }
+            ) {
+                throw BackupError(
+                    .locked, "cannot delete job '\(name)': run '\(run.id)' is running",
+                    hint: "wait until the run has ended, or end it with 'backupctl cancel \(run.id)'.")
+            }
             let repository = try workspace.repository(job.repository)
             for snapshot in try workspace.catalog.snapshots(job: name.text) {
                 try DeleteSnapshot(workspace: workspace, repository: repository).delete(
