@@ -31,13 +31,22 @@ package struct SizeAnomaly: Hashable, Sendable {
     package static let window = 7
 
     /// Looks at a snapshot and those before it, the newest first; nil when its size is in order, or accepted.
+    ///
+    /// Those that were too small themselves are no measure: else a few of them would make their size the usual one.
     package static func find(in newest: SnapshotSize, before previous: [SnapshotSize]) -> SizeAnomaly? {
-        guard !newest.isAccepted else { return nil }
-        var baseline: [SnapshotSize] = []
-        for size in previous.prefix(window) {
-            baseline.append(size)
-            if size.isAccepted { break }
+        var measure: [SnapshotSize] = []
+        for size in previous.reversed() {
+            if size.isAccepted {
+                measure = [size]
+            } else if compare(size, with: measure) == nil {
+                measure.append(size)
+                if measure.count > window { measure.removeFirst() }
+            }
         }
+        return newest.isAccepted ? nil : compare(newest, with: measure)
+    }
+
+    private static func compare(_ newest: SnapshotSize, with baseline: [SnapshotSize]) -> SizeAnomaly? {
         guard !baseline.isEmpty else { return nil }
         let measures: [(Measure, KeyPath<SnapshotSize, Int64>)] = [(.documents, \.documents), (.bytes, \.bytes)]
         for (measure, path) in measures {

@@ -57,7 +57,7 @@ import Testing
         #expect(try anomaly(sizes([50, 100])) == nil)
         #expect(try anomaly(sizes([50, 100, 102]))?.median == 101)
         #expect(try anomaly(sizes([51, 100, 102])) == nil)
-        #expect(try anomaly(sizes([5, 10, 10, 10, 10, 1000, 1000, 1000, 9000, 9000])) == nil)
+        #expect(try anomaly(sizes([5, 10, 10, 10, 10, 19, 19, 19])) == nil)
         // The eighth before it is out of sight.
         #expect(try anomaly(sizes([5, 10, 10, 10, 1000, 1000, 1000, 1000, 9, 9, 9, 9]))?.median == 1000)
         #expect(try anomaly(sizes([7])) == nil)
@@ -65,6 +65,16 @@ import Testing
         #expect(try anomaly(sizes([0, 1]))?.measure == .documents)
         #expect(try anomaly(sizes([.max, .max, .max])) == nil)
         #expect(try anomaly(sizes([0, .max, .max]))?.median == .max)
+    }
+
+    /// However many came after it, and whatever they look like among themselves.
+    @Test func smallOnesDoNotBecomeTheMeasure() throws {
+        for count in 0..<30 {
+            let small = Array(repeating: Int64(3), count: count)
+            #expect(try anomaly(sizes([3] + small + [100, 100, 100]))?.median == 100)
+        }
+        // Nor do they make a size unusual that was usual before them.
+        #expect(try anomaly(sizes([60, 3, 3, 3, 3, 3, 3, 3, 100, 100])) == nil)
     }
 
     @Test func bytesCountAsWellAsDocuments() throws {
