@@ -141,6 +141,28 @@ import Testing
         #expect(!found.isSound && found.catalog.isSound)
     }
 
+    /// Damage that leaves the length as it was is found before what is whole goes, not after.
+    @Test func theLastGoodOneIsReadBackBeforeOthersGo() throws {
+        let site = try PruneSite()
+        let snapshots = try site.run(times: 4)
+        for damaged in snapshots.prefix(2) {
+            let handle = try FileHandle(forUpdating: URL(filePath: site.path(damaged)))
+            let size = try handle.seekToEnd()
+            try handle.seek(toOffset: size / 2)
+            try handle.write(contentsOf: Data(repeating: 0, count: 20))
+            try handle.close()
+        }
+        site.clock.advance(3600)
+        let result = try site.pruneAll()
+        #expect(result.state == .succeeded && result.removed == [snapshots[3]])
+        #expect(result.warnings.count == 2 && result.warnings.allSatisfy { $0.contains("it is damaged") })
+        let states = Dictionary(uniqueKeysWithValues: try site.catalog.snapshots().map { ($0.id, $0.state) })
+        #expect(states == [snapshots[0]: .damaged, snapshots[1]: .damaged, snapshots[2]: .good])
+        // That the third one is whole is known now.
+        let proved = try site.catalog.snapshot(matching: snapshots[2]).verifiedAt
+        #expect(try #require(proved) > TickingClock.start + 4 * 86400)
+    }
+
     @Test func atMostAShareGoesAtOnceAndTheRestFollows() throws {
         let site = try PruneSite()
         let ids = try site.run(times: 6)

@@ -17,11 +17,13 @@ extension Workspace {
     }
 
     package func withPresentState(_ snapshot: Snapshot) throws -> Snapshot {
-        guard snapshot.state == .good else { return snapshot }
+        guard [.good, .damaged].contains(snapshot.state) else { return snapshot }
         var shown = snapshot
         var status = stat()
         if try lstat(file(of: snapshot), &status) != 0 {
             shown.state = .missing
+        } else if snapshot.state == .damaged {
+            // Found by reading it; only reading it whole says anything else.
         } else if Int64(status.st_size) != snapshot.storedBytes || status.st_mode & S_IFMT != S_IFREG {
             shown.state = .damaged
         }

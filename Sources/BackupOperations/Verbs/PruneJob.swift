@@ -46,7 +46,13 @@ package struct PruneJob {
             try accept(options, job, at: time)
         }
         let clock = options.isDryRun ? try workspace.peekClock(at: time) : try workspace.readClock(at: time)
-        let decision = try decide(job, policy, clock: clock, options, at: time)
+        var decision = try decide(job, policy, clock: clock, options, at: time)
+        if !options.isDryRun {
+            while decision.removesSomething, let damage = try proveNewestGood(of: job, at: time) {
+                result.warnings.append(damage.message)
+                decision = try decide(job, policy, clock: clock, options, at: time)
+            }
+        }
         result.take(decision.plan, decision.brakes)
         guard !options.isDryRun else { return result }
         if decision.plan.removed.isEmpty {
@@ -62,6 +68,21 @@ package struct PruneJob {
     private struct Decision {
         var plan: RetentionPlan
         var brakes: [PruneBrake]
+
+        var removesSomething: Bool { brakes.isEmpty && !plan.removed.isEmpty }
+    }
+
+    /// How long a proof is good for, in seconds: a run that prunes has just read its snapshot back.
+    static let freshness: TimeInterval = 900
+
+    /// Before others go, what stays as the last good one is read back. Gives why it is not good.
+    private func proveNewestGood(of job: BackupModel.Job, at time: Date) throws -> BackupError? {
+        guard let newest = try workspace.snapshots(job: job.name.text).first(where: { $0.state == .good }) else {
+            return nil
+        }
+        let age = newest.verifiedAt.map { time.timeIntervalSince($0) } ?? .infinity
+        guard !(0..<Self.freshness).contains(age) else { return nil }
+        return try ProveSnapshot(workspace: workspace).prove(newest, at: time) { try cancellation.check() }
     }
 
     /// Reads what there is and decides; changes nothing.

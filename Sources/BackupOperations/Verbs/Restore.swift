@@ -18,6 +18,8 @@ struct Restore: Sendable {
         var source: RestoreSource
         var plan: RestorePlan
         var engine: any Engine
+        /// The snapshot was read whole, and is what its manifest says.
+        var provesAll = false
 
         var selected: Set<Namespace> { Set(plan.entries.map(\.source)) }
     }
@@ -40,8 +42,10 @@ struct Restore: Sendable {
         }
         for entry in plan.entries { progress.note("plan: \(entry.action.rawValue) '\(entry.target)'") }
         for skipped in plan.skipped { progress.note("plan: leave out '\(skipped.namespace)': \(skipped.reason)") }
-        let prepared = Prepared(source: source, plan: plan, engine: engine)
-        if plan.conflicts.isEmpty { try source.check(prepared.selected, progress: progress) }
+        var prepared = Prepared(source: source, plan: plan, engine: engine)
+        if plan.conflicts.isEmpty {
+            prepared.provesAll = try source.check(prepared.selected, progress: progress)
+        }
         return prepared
     }
 

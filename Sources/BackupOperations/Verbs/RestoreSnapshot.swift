@@ -50,6 +50,7 @@ package struct RestoreSnapshot {
                 result.warnings.append(warning)
             }
             try requireNoConflict(prepared.plan, request.choice.existing)
+            if let run, prepared.provesAll { try noteProof(of: prepared.source.snapshot, run) }
             if !request.isDryRun {
                 try confirm(prepared.plan)
                 result.hasWritten = true
@@ -59,9 +60,31 @@ package struct RestoreSnapshot {
             }
         } catch {
             result.stop(with: BackupError(error), progress: progress.current)
+            if let run { noteDamage(BackupError(error), found: request, run, &result) }
         }
         if let run { try finish(run, result, progress: progress.current, log: log) }
         return result
+    }
+
+    /// One that was damaged and is whole again, from a copy that somebody put back, is good again.
+    private func noteProof(of snapshot: String?, _ run: Run) throws {
+        guard let snapshot, try workspace.catalog.snapshot(matching: snapshot).state == .damaged else { return }
+        try workspace.catalog.setVerified(snapshot: snapshot, workspace.act(now()))
+    }
+
+    /// A snapshot that a restore found to be damaged is no good one from then on.
+    private func noteDamage(
+        _ error: BackupError, found request: RestoreRequested, _ run: Run, _ result: inout RestoreResult
+    ) {
+        guard error.code == .snapshotDamaged, SnapshotName.path(request.source) == nil else { return }
+        do {
+            // The run names the snapshot since it was opened; `JOB@latest` may mean another one by now.
+            let held = try workspace.catalog.run(run.id).snapshot
+            let snapshot = try held.map { try workspace.catalog.snapshot(matching: $0) }
+            if let snapshot { try workspace.markDamaged(snapshot, error, at: now()) }
+        } catch {
+            result.warnings.append("cannot mark the snapshot as damaged: \(BackupError(error).message)")
+        }
     }
 
     private func requireNoConflict(_ plan: RestorePlan, _ existing: ExistingPolicy) throws {

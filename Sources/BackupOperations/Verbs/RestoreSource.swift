@@ -131,16 +131,19 @@ extension RestoreSource {
         return pieces.sorted { $0.offset < $1.offset }
     }
 
-    /// Proves all that a restore of these namespaces will read. A file was walked when it was opened.
-    func check(_ selected: Set<Namespace>, progress: RunProgress) throws {
-        guard case .snapshot(let manifest, _) = content else { return }
+    /// Proves all that a restore of these namespaces will read, and says whether that is the whole snapshot. A file was
+    /// walked when it was opened.
+    @discardableResult
+    func check(_ selected: Set<Namespace>, progress: RunProgress) throws -> Bool {
+        guard case .snapshot(let manifest, _) = content else { return false }
         progress.enter(.checking)
         let passed: (Int) throws -> Void = { count in
             try progress.cancellation.check()
             progress.checked(bytes: Int64(count))
         }
         guard pieces(of: selected, manifest) != nil else {
-            return try SnapshotChecker.require(file, manifest, check: passed)
+            try SnapshotChecker.require(file, manifest, check: passed)
+            return true
         }
         guard file.size == UInt64(clamping: manifest.storedBytes) else {
             throw damaged("its file has \(file.size) bytes, not \(manifest.storedBytes)")
@@ -153,6 +156,7 @@ extension RestoreSource {
             throw BackupError(reading: file.name, error, damaged: .snapshotDamaged)
         }
         try compare(stage.index, manifest, selected)
+        return false
     }
 
     private func compare(_ index: ArchiveIndex, _ manifest: SnapshotManifest, _ selected: Set<Namespace>) throws {
