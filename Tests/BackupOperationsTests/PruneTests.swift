@@ -163,6 +163,15 @@ import Testing
         #expect(try #require(proved) > TickingClock.start + 4 * 86400)
     }
 
+    @Test(arguments: [false, true]) func aRepositoryThatIsGoneIsAnErrorNotAnEmptyPlan(_ isDryRun: Bool) throws {
+        let prune = try PruneSite()
+        try prune.run(times: 3)
+        try FileManager.default.moveItem(
+            atPath: prune.site.repositoryPath, toPath: prune.site.repositoryPath + "-unmounted")
+        let error = failure { _ = try prune.prune { $0.isDryRun = isDryRun } }
+        #expect(error?.code == .noRepository && error?.code.exitStatus == 10)
+    }
+
     @Test func atMostAShareGoesAtOnceAndTheRestFollows() throws {
         let site = try PruneSite()
         let ids = try site.run(times: 6)

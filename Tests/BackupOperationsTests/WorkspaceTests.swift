@@ -63,6 +63,45 @@ import Testing
         #expect(failure { _ = try site.workspace.repository("default") }?.code == .noRepository)
     }
 
+    /// Its catalog says where it was before.
+    @Test func aStateDirectoryMayBeMoved() throws {
+        let site = try Site()
+        let moved = site.scratch.statePath + "-moved"
+        try FileManager.default.moveItem(atPath: site.scratch.statePath, toPath: moved)
+        let workspace = try Workspace.open(statePath: moved, now: .now)
+        #expect(try workspace.repository("default").path(of: "x") == moved + "/repository/x")
+    }
+
+    @Test func aCopyHasItsOwnRepository() throws {
+        let prune = try PruneSite()
+        let ids = try prune.run(times: 2)
+        let original = prune.site.scratch.statePath
+        try FileManager.default.copyItem(atPath: original, toPath: original + "-copy")
+        let copy = try Workspace.open(statePath: original + "-copy", now: .now)
+        #expect(try copy.file(of: copy.findSnapshot(ids[0])).hasPrefix(original + "-copy/repository/"))
+        // Without it, or with a link to the original's, it has none.
+        try FileManager.default.removeItem(atPath: original + "-copy/repository")
+        for link in [false, true] {
+            if link { symlink(original + "/repository", original + "-copy/repository") }
+            let error = failure { _ = try copy.repository("default") }
+            #expect(error?.code == .refused && error?.message.contains("is a copy") == true)
+            #expect(failure { _ = try copy.snapshots(job: nil) }?.code == .refused)
+            #expect(
+                failure { _ = try PruneJob(workspace: copy).run(job: prune.site.job, PruneOptions()) }?.code == .refused
+            )
+        }
+        #expect(try prune.snapshots().count == 2 && ids.allSatisfy { exists(try prune.path($0)) })
+    }
+
+    @Test func aStateDirectoryBehindALinkIsTheSame() throws {
+        let site = try Site()
+        let folder = URL(filePath: site.scratch.statePath).deletingLastPathComponent().path(percentEncoded: false)
+        let link = site.scratch.statePath + "-link"
+        symlink(folder, link)
+        let workspace = try Workspace.open(statePath: link + "/state", now: .now)
+        #expect(try workspace.repository("default").snapshots().isEmpty)
+    }
+
     /// The one before was killed between the two.
     @Test func aRepositoryThatTheCatalogHasNotHeardOfIsTaken() throws {
         let scratch = try Scratch()

@@ -7,7 +7,7 @@ extension Workspace {
     /// The absolute path of a snapshot's file.
     package func file(of snapshot: Snapshot) throws -> String {
         guard let record = try catalog.repository(named: snapshot.repository) else { return snapshot.file }
-        return record.location + "/" + snapshot.file
+        return try path(of: record) + "/" + snapshot.file
     }
 
     /// Snapshots, newest first, each in the state it is in at this moment: a file that is gone or has another size is

@@ -51,7 +51,37 @@ package struct Workspace: Sendable {
         guard let record = try catalog.repository(named: name) else {
             throw BackupError(.noRepository, "cannot open repository '\(name)': there is none of this name")
         }
-        return try DirectoryRepository(path: record.location, expecting: UUID(uuidString: record.id), calls: fileCalls)
+        return try DirectoryRepository(path: path(of: record), expecting: UUID(uuidString: record.id), calls: fileCalls)
+    }
+
+    /// Where a repository is. That of a state directory which was moved, or copied as a whole, is the one in it now.
+    ///
+    /// Throws where it is that of another state directory: two catalogs must not prune one repository.
+    func path(of record: RepositoryRecord) throws -> String {
+        let own = state.defaultRepository
+        guard record.name == Self.defaultRepository, record.location != own else { return record.location }
+        let hasOwn = (try? DirectoryRepository(path: own, expecting: UUID(uuidString: record.id))) != nil
+        let former = URL(filePath: record.location).deletingLastPathComponent().path(percentEncoded: false)
+        let formerState = StateDirectory(
+            path: former.count > 1 && former.hasSuffix("/") ? String(former.dropLast()) : former)
+        let isSomebodyElses =
+            access(formerState.catalog, F_OK) == 0 && !Self.isSame(formerState.catalog, state.catalog)
+            && (!hasOwn || Self.isSame(record.location, own))
+        guard !isSomebodyElses else {
+            throw BackupError(
+                .refused,
+                "refusing to use repository '\(record.location)': it is that of state directory '\(formerState.path)', of "
+                    + "which '\(state.path)' is a copy",
+                hint: "give --state-dir \(formerState.path), or copy its repository along with everything else.")
+        }
+        return hasOwn ? own : record.location
+    }
+
+    private static func isSame(_ left: String, _ right: String) -> Bool {
+        var first = stat()
+        var second = stat()
+        guard stat(left, &first) == 0, stat(right, &second) == 0 else { return false }
+        return first.st_dev == second.st_dev && first.st_ino == second.st_ino
     }
 
     /// Only a catalog that never had a repository gets one. A marker that is gone later on is not made again.

@@ -56,7 +56,8 @@ package struct CheckCatalog {
             } catch {
                 findings.append(
                     Finding(
-                        kind: .repositoryUnavailable, repository: record.name, snapshot: nil, path: record.location))
+                        kind: .repositoryUnavailable, repository: record.name, snapshot: nil,
+                        path: (try? workspace.path(of: record)) ?? record.location))
             }
         }
         return Result(catalog: check, findings: findings)
@@ -70,7 +71,7 @@ package struct CheckCatalog {
         func find(_ kind: Finding.Kind, _ snapshot: String, _ relative: String) {
             findings.append(
                 Finding(
-                    kind: kind, repository: record.name, snapshot: snapshot, path: record.location + "/" + relative))
+                    kind: kind, repository: record.name, snapshot: snapshot, path: repository.path(of: relative)))
         }
         for entry in try repository.snapshots() {
             let location = entry.location

@@ -39,6 +39,7 @@ package struct PruneJob {
                 .refused, "cannot prune job '\(job.name)': it has no retention policy, so everything is kept",
                 hint: "'backupctl job edit \(job.name) --keep-daily 7' gives it one, for example.")
         }
+        try requireRepositories(of: job)
         let time = now()
         var result = PruneResult(job: job.name.text, state: .planned)
         if !options.isDryRun {
@@ -63,6 +64,12 @@ package struct PruneJob {
             try refuse(&result, at: time)
         }
         return result
+    }
+
+    /// Where a repository is gone every snapshot looks missing, and a plan would be about nothing.
+    private func requireRepositories(of job: BackupModel.Job) throws {
+        let names = Set(try workspace.catalog.snapshots(job: job.name.text).map(\.repository))
+        for name in names.sorted() { _ = try workspace.repository(name) }
     }
 
     private struct Decision {
