@@ -26,14 +26,7 @@ extension LoadOptions {
         for (name, number) in [
             ("--parallel-collections", parallelCollections), ("--insertion-workers", insertionWorkers),
         ] { try requireCount(number, name) }
-        if let writeConcern {
-            let plain = writeConcern.lowercased().filter { !" \"'".contains($0) }
-            guard !plain.isEmpty, plain != "0", !plain.contains("w:0") else {
-                throw BackupError(
-                    .usage,
-                    "refusing write concern '\(writeConcern.escapedForDisplay)': nothing would say what was restored")
-            }
-        }
+        if let writeConcern { try WriteConcern.check(writeConcern) }
         if preservesUUID {
             guard existing == .drop else {
                 throw BackupError(.usage, "cannot use --preserve-uuid without --existing drop")
@@ -202,8 +195,12 @@ package enum ToolArguments {
                 throw BackupError(.usage, "cannot pass on '\(shown)': write the long form of the option")
             }
             let name = argument.dropFirst(2).prefix { $0 != "=" }.lowercased()
-            guard !name.isEmpty else { throw BackupError(.usage, "cannot pass on '\(shown)': it is not an option") }
-            if let reason = refused[name] {
+            guard isName(name) else {
+                throw BackupError(
+                    .usage, "cannot pass on '--\(name.escapedForDisplay)': its name is not one of letters and digits",
+                    hint: "write --option=value as one word.")
+            }
+            if let reason = reason(toRefuse: name) {
                 throw BackupError(.usage, "refusing to pass on '--\(name)': \(reason)")
             }
             guard !argument.contains("://") else {
@@ -211,4 +208,29 @@ package enum ToolArguments {
             }
         }
     }
+
+    private static func isName(_ name: String) -> Bool {
+        let isPlain = name.utf8.allSatisfy { byte in
+            (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte)
+                || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) || byte == UInt8(ascii: "-")
+        }
+        return isPlain && !name.isEmpty && !name.hasPrefix("-")
+    }
+
+    /// An option of the list, also cut short or with more behind it, and one whose name sounds like a secret: whoever
+    /// mistypes `--password` has the secret in the command line all the same.
+    private static func reason(toRefuse name: String) -> String? {
+        if let reason = refused[name] { return reason }
+        guard !harmless.contains(name) else { return nil }
+        if secretWords.contains(where: name.contains) { return "it may be a secret" }
+        let similar = refused.keys.filter { $0.utf8.count > 1 && ($0.hasPrefix(name) || name.hasPrefix($0)) }
+        return similar.min().map { "it looks like '--\($0)', of which: \(refused[$0] ?? "")" }
+    }
+
+    private static let secretWords = ["pass", "pw", "secret", "token", "credential"]
+
+    /// Options of the tools, in lower case, that look like one of the others and are not.
+    private static let harmless: Set<String> = [
+        "ssl"
+    ]
 }

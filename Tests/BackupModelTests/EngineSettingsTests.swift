@@ -66,22 +66,41 @@ struct EngineSettingsTests {
         "--Archive=x", "--host=h", "--config=/f", "--oplog", "--drop", "--nsFrom=a", "--quiet", "--query={}", "--db=x",
         "--sslPEMKeyPassword=x", "--awsSessionToken=x", "x", "", "-", "--", "--x=mongodb://u:p@h", "--a\u{0}b",
         "--writeConcern=0", "--numParallelCollections=9", "--excludeCollection=x", "--viewsAsCollections",
+        "--archive x", "--gzip ", "--conf=/f", "--dbpath=/d", "--passwor=SECRET", "--pw=SECRET", "--authToken=x",
+        "--gzi", "-----gzip", "--gz\u{69}\u{301}p", "--mySecret=x", "--outx=y", "--ssl x",
     ]) func anArgumentThatWouldBreakARunIsRefused(_ argument: String) {
         #expect(refusal(EngineSettings(dump: DumpOptions(extraArguments: [argument]))) != nil)
     }
 
-    @Test(arguments: ["--forceTableScan", "--compressors=snappy", "--convertLegacyIndexes", "--stopOnError", "-vv"])
+    @Test(arguments: [
+        "--forceTableScan", "--compressors=snappy", "--convertLegacyIndexes", "--stopOnError", "-vv", "--ssl",
+        "--sslCAFile=/a b", "--sslPEMKeyFile=/k", "--tlsInsecure", "--verbose=2", "--authenticationMechanism=X",
+        "--serverSelectionTimeout=5", "--objcheck", "--fixDottedHashIndex", "--dumpConcurrency=2",
+    ])
     func otherArgumentsPass(_ argument: String) {
         let isShort = !argument.hasPrefix("--")
         #expect((refusal(EngineSettings(dump: DumpOptions(extraArguments: [argument]))) == nil) != isShort)
     }
 
-    @Test(arguments: ["0", " 0 ", #"{"w":0}"#, #"{ "w" : 0, "j": false }"#, "{w: 0}", ""])
+    @Test(arguments: [
+        "0", " 0 ", #"{"w":0}"#, #"{ "w" : 0, "j": false }"#, "{w: 0}", "", "00", "+0", "-0", "0.0", "0x0", "{w:-0}",
+        "{w:00}", #"{"\u0077":0}"#, #"{"w":"0"}"#, "{w:1,w:0}", #"{w:{"$numberInt":"0"}}"#, "{'w':0.0}", "{w:1", "{}x",
+        "{w:NumberInt(0)}", "{W:0}", "51", "{w:false}", "0/**/", "{w:1,x:0}", "\u{660}", "{j:0}", "{w:}",
+    ])
     func anUnacknowledgedWriteConcernIsRefused(_ concern: String) {
         #expect(throws: BackupError.self) {
             try LoadOptions(writeConcern: concern).check(
                 engine: .mongodump, place: ToolPlace(), existing: .fail, choice: RestoreChoice())
         }
+    }
+
+    @Test(arguments: [
+        "majority", "1", " 3 ", #"{"w":"majority"}"#, "{w: 'majority', wtimeout: 5000}", #"{ "w" : 2, "j": true }"#,
+        "{j: true}", "my_tag-1",
+    ])
+    func aWriteConcernThatWaitsPasses(_ concern: String) throws {
+        try LoadOptions(writeConcern: concern).check(
+            engine: .mongodump, place: ToolPlace(), existing: .fail, choice: RestoreChoice())
     }
 
     @Test func idsAreKeptOnlyWhereTheOriginalIsDroppedUnderItsName() throws {

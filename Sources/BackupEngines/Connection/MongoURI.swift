@@ -51,6 +51,25 @@ package struct MongoURI: Sendable {
         parts.options.last { $0.name.lowercased() == option.lowercased() }?.value?.percentDecoded
     }
 
+    /// Refuses a write concern of 0, however it is spelled: nothing would say what was restored.
+    func requireAcknowledgedWrites() throws {
+        for option in parts.options {
+            let value = (option.value ?? "").percentDecoded.filter { !$0.isWhitespace }
+            let isOff =
+                switch option.name.percentDecoded.lowercased() {
+                case "w": Int(value) == 0
+                case "safe": ["false", "0", "f", "n", "no"].contains(value.lowercased())
+                default: false
+                }
+            guard isOff else { continue }
+            throw BackupError(
+                .usage,
+                "cannot restore with the URI option '\(option.name.escapedForDisplay)=\(value.escapedForDisplay)': "
+                    + "nothing would say what was restored",
+                hint: "leave it out of the target's URI.")
+        }
+    }
+
     /// Takes the secrets of this URI out of a text.
     package func redact(_ text: String) -> String { secrets.redact(text) }
 
