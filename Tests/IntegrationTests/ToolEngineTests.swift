@@ -153,6 +153,127 @@ struct ToolEngineTests {
         expectEqual(try bench.deployment.state(of: database), try bench.deployment.state(of: bench.copy))
     }
 
+    private func restore(_ options: String..., to: [String]) throws -> CommandResult {
+        try backupctl.run(
+            ["restore", "t@latest", "--engine", "mongodump", "--tools-dir", tools.folder.path, "--json"] + options + to)
+    }
+
+    private func namespace(_ name: String, of report: JSON) throws -> JSON {
+        try #require(report["namespaces"].items.first { $0["to"].string == "\(bench.copy).\(name)" })
+    }
+
+    /// What is not there was not restored, whatever the tool says.
+    @Test func whatDidNotArriveDoesNotCount() throws {
+        try SampleData.makeSmall(database, on: bench.deployment)
+        try makeJob()
+        try backupctl.must("run", "t")
+        try tools.behave("swallows")
+        let report = try restore(to: bench.toCopy).json()
+        #expect(try namespace("orders", of: report)["restored"].int == 0, "\(report)")
+    }
+
+    /// Documents that are added to others: the target's count must have grown by what the tool says.
+    @Test func aSilentLossIsSeenWhereDocumentsAreAdded() throws {
+        try SampleData.makeSmall(database, on: bench.deployment)
+        try makeJob()
+        try backupctl.must("run", "t")
+        try bench.deployment.insert(SampleData.documents(1000..<1050), into: bench.copy, "orders")
+        try tools.behave("loses", #"{"silently": true}"#)
+        let result = try restore("--existing", "merge", to: bench.toCopy)
+        #expect(result.status == 3, "\(result)")
+        let orders = try namespace("orders", of: result.json())
+        #expect(orders["restored"].int == 180, "\(result)")
+        #expect(try bench.deployment.count(bench.copy, "orders") == 230)
+        try tools.behave("right")
+        try bench.deployment.dropDatabase(bench.copy)
+        try bench.deployment.insert(SampleData.documents(1000..<1050), into: bench.copy, "orders")
+        let whole = try restore("--existing", "merge", to: bench.toCopy)
+        #expect(whole.status == 0, "\(whole)")
+        #expect(try bench.deployment.count(bench.copy, "orders") == 250)
+    }
+
+    /// What cannot have expired must be there.
+    @Test func aSilentLossIsSeenWhereDocumentsExpire() throws {
+        let now = Int64(Date().timeIntervalSince1970) * 1000
+        let sessions = (0..<120).map { number -> BSONValue in
+            ["_id": .int32(Int32(number)), "at": .dateTime(number < 20 ? now - 7 * 86_400_000 : now)]
+        }
+        try bench.deployment.insert(sessions, into: database, "sessions")
+        try SampleData.index(
+            database, "sessions", ["name": "at_1", "key": ["at": 1], "expireAfterSeconds": 172_800],
+            on: bench.deployment)
+        try makeJob()
+        try backupctl.must("run", "t")
+        let stored = try #require(try backupctl.json("list")[0]["documents"].int)
+        try #require(stored >= 100)
+        // The target removes at once what has expired: that is no loss.
+        let own = try bench.ownServer()
+        for parameter in ["ttlMonitorSleepSecs", "ttlMonitorEnabled"] {
+            _ = try own.deployment().runCommand("admin", ["setParameter": 1, parameter: 1])
+        }
+        let toOwn = ["--to", own.uri, "--rename", "\(database)=\(bench.copy)"]
+        let right = try restore(to: toOwn)
+        #expect(right.status == 0, "\(right)")
+        try tools.behave("loses", #"{"silently": true, "every": 3}"#)
+        let result = try restore("--existing", "drop", "--yes", to: toOwn)
+        #expect(result.status == 3, "\(result)")
+        #expect(
+            try namespace("sessions", of: result.json())["errors"].strings.contains {
+                $0.contains("cannot have expired")
+            })
+    }
+
+    @Test func aDumpWithoutADocumentIsNotSilent() throws {
+        _ = try bench.deployment.runCommand(database, ["create": "orders"], write: true)
+        _ = try bench.deployment.runCommand(
+            database, ["create": "seen", "viewOn": "orders", "pipeline": []], write: true)
+        try makeJob()
+        for engine in ["mongodump", "builtin"] {
+            if engine == "builtin" { try backupctl.must("job", "edit", "t", "--clear-tools", "--engine", engine) }
+            let run = try backupctl.json("run", "t")
+            #expect(run["state"].string == "succeeded")
+            #expect(run["warnings"].strings.contains { $0.contains("not one document in the 2 namespaces") }, "\(run)")
+        }
+        try backupctl.must("job", "edit", "t", "--allow-empty")
+        #expect(try backupctl.json("run", "t")["warnings"].strings.isEmpty)
+        for engine in [["mongodump", "--tools-dir", tools.folder.path], ["builtin"]] {
+            let created = try backupctl.run(
+                [
+                    "job", "create", "v-\(engine[0])", "--uri", bench.server.uri, "--collection", "\(database).seen",
+                    "--query", "{}", "--engine",
+                ] + engine)
+            try created.expectSuccess()
+            expectRefusal(try backupctl("run", "v-\(engine[0])"), status: 1, "it is a view, not a collection")
+        }
+    }
+
+    /// Lines that it printed before somebody killed it do not say why.
+    @Test func aKilledToolIsNotBlamedOnItsLastLine() throws {
+        try fill()
+        try makeJob()
+        try tools.behave("die-by-signal")
+        let run = try backupctl("run", "t", "--json").json()
+        #expect(run["error"]["message"].string == "mongodump was killed by signal 9", "\(run)")
+    }
+
+    @Test(arguments: ["w=0", "W=%30", "w=00", "safe=false"]) func writesThatNobodyAnswersAreRefused(_ option: String)
+        throws
+    {
+        try SampleData.makeSmall(database, on: bench.deployment)
+        try makeJob()
+        try backupctl.must("run", "t")
+        let separator = bench.server.uri.contains("?") ? "&" : "/?"
+        for engine in [["mongodump", "--tools-dir", tools.folder.path], ["builtin"]] {
+            let result = try backupctl.run(
+                [
+                    "restore", "t@latest", "--to", bench.server.uri + separator + option, "--rename",
+                    "\(database)=\(bench.copy)", "--engine",
+                ] + engine)
+            expectRefusal(result, status: 64, "nothing would say what was restored")
+            #expect(try bench.deployment.count(bench.copy, "orders") == 0)
+        }
+    }
+
     /// With `hang-midway` it is asked, with `ignore-term` it has to be killed, with `fork` there is more than it.
     @Test(arguments: ["hang-midway", "ignore-term", "fork"], [SIGINT, SIGKILL])
     func whateverBecomesOfUsTheToolEnds(_ mode: String, _ signal: Int32) throws {
@@ -227,6 +348,10 @@ struct ToolEngineTests {
             return (run["engine"]["name"].string, run["warnings"].strings)
         }
         #expect(try engine().name == "mongodump")
+        try tools.behave("hang-version")
+        let silent = try engine()
+        #expect(silent.name == "builtin" && silent.warnings.contains { $0.contains("did not answer within") })
+        try tools.behave("right")
         chmod(tools.mongodump, 0o777)
         let distrusting = try engine()
         #expect(distrusting.name == "builtin" && distrusting.warnings.contains { $0.contains("refusing to run") })

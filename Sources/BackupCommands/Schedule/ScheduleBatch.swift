@@ -56,7 +56,10 @@ struct ScheduleBatch {
         do {
             return try handle.read(upToCount: 1 << 16)
         } catch {
-            throw BackupError(.usage, "cannot read '\(file)': \(error.localizedDescription)")
+            let reason = ((error as? CocoaError)?.underlying as? POSIXError).map {
+                String(cString: strerror($0.code.rawValue))
+            }
+            throw BackupError(.usage, "cannot read '\(file)': \(reason?.lowercased() ?? "it is not a readable file")")
         }
     }
 

@@ -67,6 +67,12 @@ struct DumpCatalogReader {
     private func named(_ namespace: Namespace) throws -> Named {
         guard DumpRules.takes(namespace, in: request.scope) else { throw bucketsAlone(namespace) }
         guard let listed = try connection.collection(namespace) else { throw missing(namespace) }
+        // The tool would dump the view without the documents that were asked for.
+        guard listed.kind != .view || request.options.query == nil else {
+            throw BackupError(
+                .unsupported, "cannot dump a part of '\(namespace)': it is a view, not a collection",
+                hint: "dump a part of the collection that it is a view on.")
+        }
         return Named(namespace: namespace, kind: listed.kind)
     }
 

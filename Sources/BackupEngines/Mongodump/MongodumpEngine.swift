@@ -51,7 +51,8 @@ package struct MongodumpEngine: Engine {
         try host.prepare(tool, check: check) { notes.append($0) }
         func ask(_ argument: String) throws -> ToolAnswer {
             let answer = try ToolAnswer.ask(
-                host.asking(tool, argument), keeperProgram: surroundings.keeperProgram, seconds: 60, check: check)
+                host.asking(tool, argument), keeperProgram: surroundings.keeperProgram,
+                seconds: host is LocalTools ? 20 : 60, check: check)
             guard answer.exit == .exited(0) else {
                 throw BackupError(
                     .toolFailed, "cannot run \(host.name(of: tool)): '\(argument)' failed: \(answer.reason)")
@@ -178,8 +179,11 @@ struct ToolRun {
             case .killed(let signal): "\(name) was killed by signal \(signal)"
             default: "\(name) ended, and nobody knows how"
             }
+        var reason = transcript.reason
+        // What it said before somebody killed it is not why.
+        if case .exited = exit {} else { reason = transcript.current.failures.last }
         return BackupError(
-            .toolFailed, how + (transcript.reason.map { ": \($0)" } ?? ""),
+            .toolFailed, how + (reason.map { ": \($0)" } ?? ""),
             hint: "'backupctl log' shows the last lines that it printed.")
     }
 }

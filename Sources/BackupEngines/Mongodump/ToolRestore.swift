@@ -1,5 +1,6 @@
 internal import BackupModel
 internal import BackupPipeline
+internal import Foundation
 internal import MongoArchive
 
 /// A restore by the tool: look at the target, feed the tool, and find out what has arrived.
@@ -15,18 +16,19 @@ struct ToolRestore {
         self.request = request
         self.monitor = monitor
         uri = try MongoURI(request.uri)
+        try uri.requireAcknowledgedWrites()
         run = ToolRun(engine, uri, monitor: monitor)
     }
 
     func run(feed: (any ByteSink) throws -> Void) throws -> RestoreReport {
         try refuseServersOwn()
         let users = try usersDatabase()
-        let server = try prepareTarget()
-        for warning in engine.version.warnings(server: server) { run.transcript.warn(warning) }
-        let tap = UserTap()
+        let target = try prepareTarget()
+        for warning in engine.version.warnings(server: target.server) { run.transcript.warn(warning) }
+        let tap = RestoreTap(startedAt: Self.now)
         let exit = try run.run(arguments(users), reads: true) { process in
             let sink = ToolSink(
-                process, tap: request.withUsers || request.options.replaysOplog ? tap : nil,
+                process, RestoreTapHandler(tap: tap, always: request.withUsers || request.options.replaysOplog),
                 check: monitor.cancellation.check)
             do {
                 try feed(sink)
@@ -43,8 +45,11 @@ struct ToolRestore {
                 .toolFailed, "cannot tell what was restored: mongorestore ended with status 0 and gave no count",
                 hint: "'backupctl log' shows the last lines that it printed.")
         }
-        return try report(server, said, tap)
+        return try report(target, said, tap)
     }
+
+    /// Milliseconds since 1970.
+    private static var now: Int64 { Int64(clamping: Int(Date().timeIntervalSince1970)) * 1000 }
 
     private func arguments(_ usersDatabase: String?) -> [String] {
         var words = ["--archive", "--bypassDocumentValidation"]
@@ -85,8 +90,15 @@ struct ToolRestore {
         return database
     }
 
+    /// The target before the restore.
+    private struct Target: Sendable {
+        var server: ServerDescription
+        /// Of the collections that documents are added to; buckets for a time series.
+        var documents: [Namespace: Int64]
+    }
+
     /// Checks once more what the plan rests upon, and drops what the tool cannot be told to drop.
-    private func prepareTarget() throws -> ServerDescription {
+    private func prepareTarget() throws -> Target {
         try interruptibly(monitor.cancellation) { [uri, request, drops] in
             let connection = try MongoConnection(uri, patience: .writing)
             let server = try connection.describe()
@@ -101,14 +113,16 @@ struct ToolRestore {
                         to: "drop '\(item.namespace)'")
                 }
             }
-            return server
+            let merged = request.collections.filter { $0.action == .merge }.map(\.namespace)
+            let documents = try Self.arrivals(of: Set(merged), on: connection).compactMapValues(\.documents)
+            return Target(server: server, documents: documents)
         }
     }
 }
 
 extension ToolRestore {
     private func report(
-        _ server: ServerDescription, _ said: ToolTranscript.Said, _ tap: UserTap
+        _ target: Target, _ said: ToolTranscript.Said, _ tap: RestoreTap
     ) throws -> RestoreReport {
         var restored: [Namespace: (documents: Int64, failures: Int64)] = [:]
         for (name, counts) in said.restored { restored[ToolTranscript.namespace(name)] = counts }
@@ -123,10 +137,12 @@ extension ToolRestore {
             }
             if let counts = restored[item.namespace] { (result.restored, result.failed) = counts }
             guard let arrival = there[item.namespace] else {
+                result.restored = 0
                 result.errors.append("it is not on the target")
                 return result
             }
-            compare(&result, with: arrival, item.action)
+            let before = item.action == .merge ? target.documents[item.namespace] ?? 0 : 0
+            compare(&result, with: arrival, before: before, tap)
             return result
         }
         blame(said, on: &namespaces)
@@ -135,10 +151,9 @@ extension ToolRestore {
             warnAbout(total, namespaces)
         } else {
             run.transcript.warn(
-                "tools \(engine.version) do not say how many documents failed: the target was counted, except where documents "
-                    + "were added to those that were there")
+                "tools \(engine.version) do not say how many documents failed: the target was counted")
         }
-        return RestoreReport(server: server, namespaces: namespaces, warnings: run.transcript.current.warnings)
+        return RestoreReport(server: target.server, namespaces: namespaces, warnings: run.transcript.current.warnings)
     }
 
     /// An error that names no collection is about one that has failures.
@@ -166,53 +181,74 @@ extension ToolRestore {
         var expires: Bool
     }
 
-    /// Where nothing was before, the target cannot have fewer documents than the tool says it restored.
+    /// The target cannot have fewer documents than it had and the tool says it restored, those aside that the server
+    /// itself may have removed.
     private func compare(
-        _ result: inout RestoredNamespace, with arrival: Arrival, _ action: RestoreNamespace.Action
+        _ result: inout RestoredNamespace, with arrival: Arrival, before: Int64, _ tap: RestoreTap
     ) {
-        guard action != .merge, let count = arrival.documents, count < result.restored else { return }
-        guard !arrival.expires else {
-            run.transcript.warn(
-                "'\(result.namespace)' has \(count) of \(result.restored) documents left: its documents expire")
+        guard let count = arrival.documents, count < before &+ result.restored else { return }
+        let added = max(0, count &- before)
+        guard arrival.expires else {
+            let were = before == 0 ? "" : ", \(before) were there before"
+            result.errors.append(
+                "mongorestore says that \(result.restored) documents were restored\(were), and \(count) are there")
+            result.restored = min(added, result.restored)
             return
         }
-        result.errors.append(
-            "mongorestore says that \(result.restored) documents were restored, and \(count) are there")
-        result.restored = count
+        guard before == 0 else {
+            run.transcript.warn(
+                "'\(result.namespace)' had \(before) documents and has \(count): its documents expire, so whether "
+                    + "\(result.restored) were added cannot be told")
+            return
+        }
+        // What failed may be among what stays.
+        let staying = (tap.expiring[result.namespace]?.staying ?? 0) &- result.failed
+        guard Self.now > tap.deadline || count >= min(staying, result.restored) else {
+            result.errors.append(
+                "mongorestore says that \(result.restored) documents were restored, and \(count) are there, though "
+                    + "\(staying) cannot have expired")
+            result.restored = count
+            return
+        }
+        run.transcript.warn(
+            "'\(result.namespace)' has \(count) of \(result.restored) documents left: its documents expire")
     }
 
     /// Which of the namespaces the target has.
     private func arrived() throws -> [Namespace: Arrival] {
         try interruptibly(monitor.cancellation) { [uri, request] in
-            let connection = try MongoConnection(uri, patience: .writing)
-            var there: [Namespace: Arrival] = [:]
-            let wanted = Set(request.namespaces.map(\.namespace).filter { !$0.isUsersOrRoles && $0 != .oplog })
-            for database in Set(wanted.map(\.database)) {
-                for listed in try connection.collections(in: database) {
-                    let namespace = Namespace(database: database, collection: listed.name)
-                    guard wanted.contains(namespace) else { continue }
-                    let place = listed.kind == .timeseries ? namespace.buckets : namespace
-                    var arrival = Arrival(
-                        documents: listed.kind == .view ? nil : connection.estimate(place)?.documents,
-                        expires: listed.options["expireAfterSeconds"] != nil)
-                    if listed.kind == .collection, !arrival.expires {
-                        arrival.expires =
-                            try connection.indexes(of: namespace)?.contains {
-                                $0["expireAfterSeconds"] != nil
-                            } ?? false
-                    }
-                    there[namespace] = arrival
-                }
-            }
-            return there
+            try Self.arrivals(
+                of: Set(request.collections.map(\.namespace)), on: MongoConnection(uri, patience: .writing))
         }
     }
 
+    private static func arrivals(
+        of wanted: Set<Namespace>, on connection: MongoConnection
+    ) throws -> [Namespace: Arrival] {
+        var there: [Namespace: Arrival] = [:]
+        for database in Set(wanted.map(\.database)) {
+            for listed in try connection.collections(in: database) {
+                let namespace = Namespace(database: database, collection: listed.name)
+                guard wanted.contains(namespace) else { continue }
+                let place = listed.kind == .timeseries ? namespace.buckets : namespace
+                var arrival = Arrival(
+                    documents: listed.kind == .view ? nil : connection.estimate(place)?.documents,
+                    expires: listed.options["expireAfterSeconds"] != nil)
+                if listed.kind == .collection, !arrival.expires {
+                    let indexes = try connection.indexes(of: namespace) ?? []
+                    arrival.expires = indexes.contains { $0["expireAfterSeconds"] != nil }
+                }
+                there[namespace] = arrival
+            }
+        }
+        return there
+    }
+
     /// The tool says nothing of users and roles: each is looked for.
-    private func account(for tap: UserTap, in namespaces: inout [RestoredNamespace]) throws {
+    private func account(for tap: RestoreTap, in namespaces: inout [RestoredNamespace]) throws {
         let found = try interruptibly(monitor.cancellation) { [uri, tap] in
             let connection = try MongoConnection(uri, patience: .writing)
-            return try tap.names.mapValues { try UserTap.count($0, on: connection) }
+            return try tap.names.mapValues { try RestoreTap.count($0, on: connection) }
         }
         for index in namespaces.indices where namespaces[index].namespace.isUsersOrRoles {
             let namespace = namespaces[index].namespace
@@ -225,6 +261,13 @@ extension ToolRestore {
     }
 }
 
+extension RestoreRequest {
+    /// What is neither users, roles nor the oplog.
+    fileprivate var collections: [RestoreNamespace] {
+        namespaces.filter { !$0.namespace.isUsersOrRoles && $0.namespace != .oplog }
+    }
+}
+
 /// Where the archive goes: into the tool.
 private final class ToolSink: ByteSink {
     private struct Deaf: Error {}
@@ -233,17 +276,21 @@ private final class ToolSink: ByteSink {
     private(set) var isDeaf = false
 
     private let process: ToolProcess
-    private let tap: ArchiveReader<UserTapHandler>?
+    /// Nil once there is nothing more to look at.
+    private var tap: ArchiveReader<RestoreTapHandler>?
     private let check: () throws -> Void
 
-    init(_ process: ToolProcess, tap: UserTap?, check: @escaping () throws -> Void) {
+    init(_ process: ToolProcess, _ tap: RestoreTapHandler, check: @escaping () throws -> Void) {
         self.process = process
-        self.tap = tap.map { ArchiveReader(handler: UserTapHandler(tap: $0)) }
+        self.tap = ArchiveReader(handler: tap)
         self.check = check
     }
 
     func write(_ bytes: UnsafeRawBufferPointer) throws {
-        try tap?.feed(bytes)
+        if let tap {
+            try tap.feed(bytes)
+            if tap.handler.isDone { self.tap = nil }
+        }
         isDeaf = try !process.feed(bytes, check: check)
         if isDeaf { throw Deaf() }
     }

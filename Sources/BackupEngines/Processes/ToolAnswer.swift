@@ -27,7 +27,7 @@ struct ToolAnswer {
             try check()
             guard DispatchTime.now() < deadline else {
                 throw BackupError(
-                    .timedOut, "'\(command.path)' did not answer within \(DurationText.text(Int(seconds)))")
+                    .toolFailed, "'\(command.path)' did not answer within \(DurationText.text(Int(seconds)))")
             }
         }
         var bytes: [UInt8] = []

@@ -93,6 +93,7 @@ struct Backup: Sendable {
         for warning in report.warnings { progress.warning(warning) }
         try requireContent(index.index, scope: scope)
         try requireAgreement(report, index.index)
+        warnIfEmpty(index.index, scope: scope)
         return Dump(
             report: report,
             server: report.server.map(SnapshotManifest.Server.init)
@@ -108,6 +109,16 @@ struct Backup: Sendable {
         throw BackupError(
             .emptySource, "cannot back up \(scope): nothing in it is selected by the job",
             hint: "check --database, --include and --exclude, or give --allow-empty if this is meant.")
+    }
+
+    /// Collections without any document can be right, and are what a query or a server mixed up looks like.
+    private func warnIfEmpty(_ index: ArchiveIndex, scope: DumpScope) {
+        let content = index.namespaces.filter { $0.kind != .special && !$0.namespace.isUsersOrRoles }
+        guard !job.policy.allowEmpty, content.allSatisfy({ $0.documents == 0 }) else { return }
+        let places = content.count == 1 ? "namespace" : "namespaces"
+        progress.warning(
+            "not one document in the \(content.count) \(places) of \(scope)"
+                + (job.settings.dump.query == nil ? "" : " that the query selects"))
     }
 
     /// What the engine says it dumped must be what passed, and what the server has must be in it.
