@@ -15,7 +15,6 @@ struct BuiltinRestore {
 
     init(_ request: RestoreRequest, monitor: any RunMonitor) throws {
         uri = try MongoURI(request.uri)
-        try uri.requireAcknowledgedWrites()
         self.request = request
         self.monitor = monitor
     }
