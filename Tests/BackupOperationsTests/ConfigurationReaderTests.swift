@@ -140,11 +140,11 @@ import Testing
         #expect(!errors(text).isEmpty)
     }
 
-    @Test func moreThanAMebibyteIsRefused() throws {
+    @Test func moreThanEightMebibytesAreRefused() throws {
         let folder = FileManager.default.temporaryDirectory.appending(path: "configuration-\(UUID().uuidString)")
         defer { try? FileManager.default.removeItem(at: folder) }
-        try Data(repeating: UInt8(ascii: "#"), count: (1 << 20) + 1).write(to: folder)
-        #expect(failure { _ = try Configuration.read(folder.path) }?.message.contains("more than 1 MiB") == true)
+        try Data(repeating: UInt8(ascii: "#"), count: (8 << 20) + 1).write(to: folder)
+        #expect(failure { _ = try Configuration.read(folder.path) }?.message.contains("more than 8 MiB") == true)
     }
 
     @Test func textInQuotesIsText() throws {

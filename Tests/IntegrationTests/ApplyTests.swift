@@ -47,6 +47,35 @@ struct ApplyTests {
         #expect(try backupctl.json("job", "list").items.isEmpty)
     }
 
+    @Test func aPersonAtATerminalIsAskedBeforeJobsGo() throws {
+        try backupctl.must("apply", "-f", fixture.write(Self.two, to: "jobs.yaml"))
+        let none = try fixture.write("version: 1\njobs: {}\n", to: "none.yaml")
+        for (answer, status, left) in [("n", Int32(130), 2), ("", 130, 2), ("y", 0, 0)] {
+            let terminal = try PseudoTerminal()
+            let child = try ChildProcess(
+                Backupctl.binary ?? "", ["apply", "-f", none, "--prune"], environment: backupctl.environment,
+                files: .init(input: terminal.terminal, output: terminal.terminal, errors: terminal.terminal))
+            terminal.closeTerminal()
+            #expect(terminal.waitFor("Delete 2 jobs (a, b)? Snapshots stay. [y/N]"), "\(terminal.text)")
+            terminal.type(answer)
+            #expect(child.wait(within: 60) == status, "\(answer): \(terminal.text)")
+            #expect(try backupctl.json("job", "list").items.count == left)
+        }
+    }
+
+    /// What `export` writes of many jobs `apply` takes again.
+    @Test func thousandsOfJobsGoThereAndBack() throws {
+        let jobs = (0..<3000).map { number in
+            "  job-\(number): { source: { uri: \"mongodb://h/\(number)\" }, schedule: \"\(number % 60) 2 * * *\", "
+                + "retention: { keepDaily: 7, keepWeekly: 4 } }\n"
+        }
+        try backupctl.must(
+            "apply", "-f", fixture.write("version: 1\njobs:\n" + jobs.joined(), to: "many.yaml"), "--quiet")
+        let exported = try backupctl.must("export").output
+        let again = try backupctl.json("apply", "-f", fixture.write(exported, to: "export.yaml"))
+        #expect(again["counts"]["unchanged"].int == 3000)
+    }
+
     @Test func exportGoesIntoApplyAndHoldsNoPassword() throws {
         try backupctl.must("apply", "-f", fixture.write(Self.two, to: "jobs.yaml"))
         let exported = try backupctl.must("export").output

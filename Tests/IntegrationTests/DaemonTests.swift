@@ -168,6 +168,40 @@ struct DaemonTests {
         try daemon.stop()
     }
 
+    /// A file is applied while the daemon is at work on one of its jobs.
+    @Test func aFileIsAppliedBesideTheDaemon() throws {
+        let proxy = try makeSlowJob()
+        func file(_ collection: String, _ more: String = "") throws -> String {
+            try bench.fixture.write(
+                """
+                version: 1
+                jobs:
+                  slow: { source: { uri: "\(proxy.uri)", collection: "\(database).\(collection)" } }
+                \(more)
+                """, to: "jobs.yaml")
+        }
+        let daemon = try RunningDaemon(bench)
+        let id = try detach("slow")
+        try bench.wait(for: "the run") { try state(id) == "running" }
+        let next = "  next: { source: { uri: \"\(bench.server.uri)\" }, schedule: \"0 0 1 1 *\" }\n"
+        try backupctl.must("apply", "-f", file("large0", next))
+        #expect(try backupctl.json("status")["jobs"].items.contains { $0["nextRun"] != .null })
+        // A job that runs is not deleted, and then nothing of the file happens.
+        let none = try bench.fixture.write("version: 1\njobs: {}\n", to: "none.yaml")
+        expectRefusal(
+            try backupctl("apply", "-f", none, "--prune", "--yes"), status: 11, "cannot apply", "is running")
+        #expect(try backupctl.json("job", "list").items.count == 2)
+        proxy.behave(.passing)
+        try bench.wait(for: "the end") { try state(id) == "succeeded" }
+        #expect(try run(id)["namespaces"].int == 3)
+        let later = try detach("slow")
+        try bench.wait(for: "the end") { try state(later) == "succeeded" }
+        #expect(try run(later)["namespaces"].int == 1)
+        try backupctl.must("apply", "-f", none, "--prune", "--yes")
+        #expect(try backupctl.json("job", "list").items.isEmpty)
+        try daemon.stop()
+    }
+
     @Test func retentionGoesByItselfAfterEachSuccess() throws {
         try bench.makeJob("kept")
         try backupctl.must("job", "edit", "kept", "--keep-last", "2")

@@ -140,6 +140,59 @@ struct MonitoringTests {
         #expect(!log.errors.contains(token) && !log.errors.contains(other))
     }
 
+    /// Where others can connect, the two health paths are open to them, and the figures are not.
+    @Test(
+        .enabled(if: FakeTools.isAvailable, "\(FakeTools.skipReason)"), arguments: ["0.0.0.0:0", "[::]:0", "[::1]:0"])
+    func onEveryAddressTheTokenCounts(_ address: String) throws {
+        let token = "0123456789abcdef0123456789abcdef"
+        let file = try bench.fixture.write(token + "\n", to: "token")
+        let daemon = try RunningDaemon(bench, ["--listen", address, "--token-file", file])
+        let listening = try #require(
+            try daemon.lines().first { $0["message"].string == "listening" }?["address"].string)
+        let port = try #require(listening.split(separator: ":").last)
+        let host = address.hasPrefix("[") ? "[::1]" : "127.0.0.1"
+        let script = """
+            import http.client, sys
+            for path, token in (("healthz", ""), ("readyz", ""), ("metrics", ""), ("metrics", sys.argv[3])):
+                connection = http.client.HTTPConnection(sys.argv[1], int(sys.argv[2]), timeout=20)
+                connection.request("GET", "/" + path, headers={"Authorization": "Bearer " + token} if token else {})
+                print(connection.getresponse().status)
+            """
+        let output = bench.fixture.path("statuses")
+        let descriptor = open(output, O_WRONLY | O_CREAT | O_CLOEXEC, 0o600)
+        defer { close(descriptor) }
+        let child = try ChildProcess(
+            FakeTools.python, ["-c", script, host.filter { $0 != "[" && $0 != "]" }, String(port), token],
+            environment: [:], files: .init(output: descriptor))
+        #expect(child.wait(within: 60) == 0)
+        #expect(try String(contentsOfFile: output, encoding: .utf8) == "200\n200\n401\n200\n")
+        try daemon.stop()
+    }
+
+    /// More connections than it takes, and a request whose body has no end.
+    @Test func whatIsTooMuchWaitsOrIsClosed() throws {
+        let (daemon, port) = try start()
+        let silent = try (0..<200).map { _ in try LoopbackSocket.connect(port: port) }
+        defer { for descriptor in silent { close(descriptor) } }
+        // The first ones are closed for their silence, and then there is room.
+        #expect(try HTTPExchange("GET", "/healthz", port: port).status == 200)
+        let endless = try LoopbackSocket.connect(port: port)
+        defer { close(endless) }
+        let head = "GET /healthz HTTP/1.1\r\nHost: 127.0.0.1:\(port)\r\nContent-Length: 1000000000000\r\n\r\n"
+        _ = send(endless, head, head.utf8.count, Int32(MSG_NOSIGNAL))
+        let piece = [UInt8](repeating: 0, count: 1 << 20)
+        var sent = 0
+        while sent < 64 << 20 {
+            let count = send(endless, piece, piece.count, Int32(MSG_NOSIGNAL))
+            guard count > 0 else { break }
+            sent += count
+        }
+        #expect(try HTTPExchange("GET", "/readyz", port: port).status == 200)
+        let memory = try #require(try metrics(port)["process_resident_memory_bytes"])
+        #expect(memory < 200e6, "\(sent) bytes were sent")
+        try daemon.stop()
+    }
+
     @Test func strangersAreRefusedAtTheStart() throws {
         let readable = try bench.fixture.write("0123456789abcdef\n", to: "readable", mode: 0o644)
         let empty = try bench.fixture.write("\n", to: "empty")

@@ -2,7 +2,7 @@ import BackupModel
 import Foundation
 
 extension Configuration {
-    private static let largest = 1 << 20
+    private static let largest = 8 << 20
 
     /// Reads a file, or what comes on standard input for `-`, and nothing else. Throws `ConfigurationProblems` when it is
     /// read and wrong.
@@ -28,7 +28,7 @@ extension Configuration {
         } catch {
             throw unreadable(name, PrivateFile.reason(error))
         }
-        guard bytes.count <= largest else { throw unreadable(name, "it has more than 1 MiB") }
+        guard bytes.count <= largest else { throw unreadable(name, "it has more than 8 MiB") }
         return bytes
     }
 
