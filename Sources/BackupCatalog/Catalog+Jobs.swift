@@ -13,11 +13,7 @@ package enum JobChange: Hashable, Sendable {
 extension Catalog {
     /// All jobs by name.
     package func jobs() throws -> [Job] {
-        try read { database in
-            try Array(
-                Row.fetchCursor(database, sql: "SELECT * FROM job ORDER BY name")
-                    .map { try Job(CatalogRow(.job, reading: $0)) })
-        }
+        try read { try $0.rows(of: .job, "SELECT * FROM job ORDER BY name", Job.init) }
     }
 
     package func job(named name: JobName) throws -> Job {

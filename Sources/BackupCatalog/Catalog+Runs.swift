@@ -7,16 +7,13 @@ extension Catalog {
     package func runs(job: String? = nil, limit: Int? = nil) throws -> [Run] {
         let limit = limit ?? -1
         return try read { database in
-            let rows =
-                if let job {
-                    try Row.fetchCursor(
-                        database, sql: "SELECT * FROM run WHERE job = ? ORDER BY queued_at DESC, id DESC LIMIT ?",
-                        arguments: [job, limit])
-                } else {
-                    try Row.fetchCursor(
-                        database, sql: "SELECT * FROM run ORDER BY queued_at DESC, id DESC LIMIT ?", arguments: [limit])
-                }
-            return try Array(rows.map { try Run(CatalogRow(.run, reading: $0)) })
+            if let job {
+                return try database.rows(
+                    of: .run, "SELECT * FROM run WHERE job = ? ORDER BY queued_at DESC, id DESC LIMIT ?",
+                    arguments: [job, limit], Run.init)
+            }
+            return try database.rows(
+                of: .run, "SELECT * FROM run ORDER BY queued_at DESC, id DESC LIMIT ?", arguments: [limit], Run.init)
         }
     }
 
@@ -35,11 +32,8 @@ extension Catalog {
     /// Runs that are queued or running, the oldest first, with their owners.
     package func activeRuns() throws -> [Run] {
         try read { database in
-            try Array(
-                Row.fetchCursor(
-                    database,
-                    sql: "SELECT * FROM run WHERE state IN ('queued', 'running') ORDER BY queued_at, id"
-                ).map { try Run(CatalogRow(.run, reading: $0)) })
+            try database.rows(
+                of: .run, "SELECT * FROM run WHERE state IN ('queued', 'running') ORDER BY queued_at, id", Run.init)
         }
     }
 }

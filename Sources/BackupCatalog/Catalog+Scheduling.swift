@@ -173,56 +173,97 @@ extension Database {
     }
 }
 
-/// What the catalog knows of a job's past.
-package struct JobRecord: Hashable, Sendable {
+/// A job, and what the catalog knows of its past.
+package struct JobRecord: Sendable {
+    package var job: Job
     package var lastGood: Snapshot?
-    /// The newest backup, whatever became of it.
+    /// The newest backup that has ended, whatever became of it.
     package var lastRun: Run?
     /// The newest instant, not later than now, that has a row.
     package var latestInstant: Date?
+}
 
-    package init() {}
+/// Some of the jobs, by name: from one to before another, or to the last.
+package struct JobRange: Sendable {
+    fileprivate var first = ""
+    fileprivate var end: String?
+
+    fileprivate static let condition = "job.name >= :first AND job.name < :end"
+    fileprivate var arguments: StatementArguments {
+        // Every text comes before every blob.
+        ["first": first, "end": end?.databaseValue ?? Data().databaseValue]
+    }
 }
 
 extension Catalog {
-    /// Of all jobs that have any, by name; three look-ups in an index for each, which SQLite does by itself.
-    package func jobFacts(now: Date) throws -> [String: JobRecord] {
+    /// Ranges that hold all jobs, in order and about as many each: for who reads them on several threads.
+    package func jobRanges(ofAbout size: Int) throws -> [JobRange] {
         try read { database in
-            var result: [String: JobRecord] = [:]
-            let good = try Row.fetchCursor(
-                database,
-                sql: """
-                    SELECT snapshot.* FROM job JOIN snapshot ON snapshot.id = (
-                        SELECT id FROM snapshot WHERE state = 'good' AND snapshot.job = job.name
-                        ORDER BY created_at DESC, id DESC LIMIT 1)
-                    """)
-            while let row = try good.next() {
-                let snapshot = try Snapshot(CatalogRow(.snapshot, reading: row))
-                result[snapshot.job, default: JobRecord()].lastGood = snapshot
+            let names = try String.fetchCursor(database, sql: "SELECT name FROM job ORDER BY name")
+            var ranges = [JobRange()]
+            var count = 0
+            while let name = try names.next() {
+                if count == size {
+                    ranges[ranges.count - 1].end = name
+                    ranges.append(JobRange(first: name))
+                    count = 0
+                }
+                count += 1
             }
-            let last = try Row.fetchCursor(
-                database,
-                sql: """
-                    SELECT run.* FROM job JOIN run ON run.id = (
-                        SELECT id FROM run
-                        WHERE run.job = job.name AND kind = 'backup' AND state NOT IN ('queued', 'running')
-                        ORDER BY queued_at DESC, id DESC LIMIT 1)
-                    """)
-            while let row = try last.next() {
-                let run = try Run(CatalogRow(.run, reading: row))
-                if let job = run.job { result[job, default: JobRecord()].lastRun = run }
-            }
-            let instants = try Row.fetchCursor(
-                database,
-                sql: """
-                    SELECT name, (SELECT max(scheduled_for) FROM run WHERE job = name AND scheduled_for <= ?) AS instant
-                    FROM job
-                    """, arguments: [now.catalogMilliseconds])
-            while let row = try instants.next() {
-                guard let name: String = row[0], let instant: Int64 = row[1] else { continue }
-                result[name, default: JobRecord()].latestInstant = Date(catalogMilliseconds: instant)
-            }
-            return result
+            return ranges
         }
+    }
+
+    /// By name; look-ups in an index for each job, which SQLite does by itself.
+    package func jobRecords(in range: JobRange, now: Date) throws -> [JobRecord] {
+        try read { database in
+            let jobs = try database.rows(
+                of: .job, "SELECT * FROM job WHERE \(JobRange.condition) ORDER BY name", arguments: range.arguments,
+                Job.init)
+            let good = try database.rows(
+                of: .snapshot,
+                """
+                SELECT snapshot.* FROM job JOIN snapshot ON snapshot.id = (
+                    SELECT id FROM snapshot WHERE state = 'good' AND snapshot.job = job.name
+                    ORDER BY created_at DESC, id DESC LIMIT 1)
+                WHERE \(JobRange.condition) ORDER BY job.name
+                """, arguments: range.arguments, Snapshot.init)
+            let last = try database.rows(
+                of: .run,
+                """
+                SELECT run.* FROM job JOIN run ON run.id = (
+                    SELECT id FROM run
+                    WHERE run.job = job.name AND kind = 'backup' AND state NOT IN ('queued', 'running')
+                    ORDER BY queued_at DESC, id DESC LIMIT 1)
+                WHERE \(JobRange.condition) ORDER BY job.name
+                """, arguments: range.arguments, Run.init)
+            let instants = try database.latestInstants(in: range, now: now)
+            // All in the order of the jobs' names, some jobs having none.
+            var (snapshots, runs, times) = (good[...], last[...], instants[...])
+            return jobs.map { job in
+                var record = JobRecord(job: job)
+                if snapshots.first?.job == job.name.text { record.lastGood = snapshots.popFirst() }
+                if runs.first?.job == job.name.text { record.lastRun = runs.popFirst() }
+                if times.first?.job == job.name.text { record.latestInstant = times.popFirst()?.instant }
+                return record
+            }
+        }
+    }
+}
+
+extension Database {
+    fileprivate func latestInstants(in range: JobRange, now: Date) throws -> [(job: String, instant: Date)] {
+        let rows = try Row.fetchCursor(
+            self,
+            sql: """
+                SELECT name, (SELECT max(scheduled_for) FROM run WHERE job = name AND scheduled_for <= :now) AS instant
+                FROM job WHERE \(JobRange.condition) ORDER BY name
+                """, arguments: range.arguments &+ ["now": now.catalogMilliseconds])
+        var found: [(job: String, instant: Date)] = []
+        while let row = try rows.next() {
+            guard let name: String = row[0], let instant: Int64 = row[1] else { continue }
+            found.append((name, Date(catalogMilliseconds: instant)))
+        }
+        return found
     }
 }

@@ -2,7 +2,6 @@ import BackupModel
 import Crypto
 import Foundation
 import GRDB
-import Synchronization
 
 /// The catalog's tables.
 enum Table: String, CaseIterable {
@@ -37,13 +36,16 @@ struct CatalogRow {
 
     /// Refuses a row whose digest is not that of its values.
     init(_ table: Table, reading row: Row) throws {
+        try self.init(table, in: ColumnOrder(row.columnNames)) { row[$0] }
+    }
+
+    fileprivate init(_ table: Table, in order: ColumnOrder, _ value: (Int) -> DatabaseValue) throws {
         self.table = table
-        let order = ColumnOrder.of(row, table)
         columns = order.columns
-        let all = Array(row.databaseValues)
-        values = order.positions.map { all[$0] }
-        let stored = order.digest.map { all[$0] }
-        guard stored == digest.databaseValue else { throw damaged("its digest does not match") }
+        values = order.positions.map(value)
+        guard let position = order.digest, case .blob(let stored) = value(position).storage,
+            stored.elementsEqual(computedDigest(order.prefixes))
+        else { throw damaged("its digest does not match") }
     }
 
     private func value(_ column: String) -> DatabaseValue.Storage? {
@@ -87,59 +89,166 @@ struct CatalogRow {
 extension CatalogRow {
     /// SHA-256 of the table's name and of each value that is not NULL, in the order of the columns' names, each part
     /// with its length in front so that no two rows give the same bytes.
-    var digest: Data {
-        var bytes: [UInt8] = []
-        bytes.reserveCapacity(1024)
-        bytes.append(part: table.rawValue.utf8, tag: "T")
-        for (column, value) in zip(columns, values) where !value.isNull {
-            bytes.append(part: column.utf8, tag: "C")
-            switch value.storage {
-            case .null: break
-            case .int64(let number): bytes.append(part: String(number).utf8, tag: "i")
-            case .double(let number): bytes.append(part: String(number.bitPattern).utf8, tag: "d")
-            case .string(let text): bytes.append(part: text.utf8, tag: "s")
-            case .blob(let data): bytes.append(part: data, tag: "b")
+    var digest: Data { Data(computedDigest(columns.map(ColumnOrder.prefix))) }
+
+    /// `prefixes`: what stands for each column in front of its value.
+    private func computedDigest(_ prefixes: [[UInt8]]) -> SHA256.Digest {
+        // A listing of ten thousand jobs spends a good part of its time here, so all is copied once into one place.
+        var most = 64
+        for (prefix, value) in zip(prefixes, values) { most += prefix.count + 32 + value.length }
+        return withUnsafeTemporaryAllocation(of: UInt8.self, capacity: most) { buffer in
+            var bytes = PartWriter(buffer)
+            bytes.add("T", table.rawValue)
+            for (prefix, value) in zip(prefixes, values) {
+                switch value.storage {
+                case .null: continue
+                case .int64(let number): bytes.add(prefix, "i", isNegative: number < 0, number.magnitude)
+                case .double(let number): bytes.add(prefix, "d", isNegative: false, number.bitPattern)
+                case .string(let text):
+                    bytes.add(prefix)
+                    bytes.add("s", text)
+                case .blob(let data):
+                    bytes.add(prefix)
+                    bytes.add("b", data)
+                }
             }
+            var hash = SHA256()
+            hash.update(bufferPointer: bytes.written)
+            return hash.finalize()
         }
-        return Data(SHA256.hash(data: bytes))
     }
 }
 
-extension [UInt8] {
-    fileprivate mutating func append(part: some Collection<UInt8>, tag: Unicode.Scalar) {
-        append(UInt8(ascii: tag))
-        append(contentsOf: String(part.count).utf8)
-        append(UInt8(ascii: ":"))
-        append(contentsOf: part)
+extension DatabaseValue {
+    /// Of a text or blob, in bytes; numbers have at most twenty digits.
+    fileprivate var length: Int {
+        switch storage {
+        case .string(let text): text.utf8.count
+        case .blob(let data): data.count
+        default: 0
+        }
+    }
+}
+
+/// Writes parts, each as its tag, its length in decimal digits, a colon and its bytes. What does not fit is left out, which
+/// no digest would forgive.
+private struct PartWriter {
+    private let buffer: UnsafeMutableBufferPointer<UInt8>
+    private var count = 0
+
+    init(_ buffer: UnsafeMutableBufferPointer<UInt8>) {
+        self.buffer = buffer
+    }
+
+    var written: UnsafeRawBufferPointer {
+        UnsafeRawBufferPointer(UnsafeMutableBufferPointer(rebasing: buffer[..<count]))
+    }
+
+    mutating func add(_ bytes: some Collection<UInt8>) {
+        let rest = UnsafeMutableBufferPointer(rebasing: buffer[count...])
+        guard bytes.count <= rest.count else { return }
+        _ = rest.initialize(from: bytes)
+        count += bytes.count
+    }
+
+    mutating func add(_ tag: Unicode.Scalar, _ text: String) {
+        head(tag, length: text.utf8.count)
+        // Much quicker than through the view, and there for all texts that come from SQLite.
+        if text.utf8.withContiguousStorageIfAvailable({ add($0) }) == nil { add(text.utf8) }
+    }
+
+    mutating func add(_ tag: Unicode.Scalar, _ data: Data) {
+        head(tag, length: data.count)
+        add(data)
+    }
+
+    mutating func add(_ prefix: [UInt8], _ tag: Unicode.Scalar, isNegative: Bool, _ magnitude: UInt64) {
+        add(prefix)
+        head(tag, length: Self.digits(magnitude) + (isNegative ? 1 : 0))
+        if isNegative { add(byte: UInt8(ascii: "-")) }
+        add(digitsOf: magnitude)
+    }
+
+    private mutating func head(_ tag: Unicode.Scalar, length: Int) {
+        add(byte: UInt8(ascii: tag))
+        add(digitsOf: UInt64(length))
+        add(byte: UInt8(ascii: ":"))
+    }
+
+    private mutating func add(byte: UInt8) {
+        guard count < buffer.count else { return }
+        buffer.initializeElement(at: count, to: byte)
+        count += 1
+    }
+
+    private mutating func add(digitsOf number: UInt64) {
+        var divisor: UInt64 = 1
+        for _ in 1..<Self.digits(number) { divisor *= 10 }
+        while divisor > 0 {
+            add(byte: UInt8(ascii: "0") + UInt8(number / divisor % 10))
+            divisor /= 10
+        }
+    }
+
+    private static func digits(_ number: UInt64) -> Int {
+        var count = 1
+        var rest = number / 10
+        while rest > 0 {
+            count += 1
+            rest /= 10
+        }
+        return count
     }
 }
 
 /// Where the columns of a statement are, by their names. All rows of a statement have the same.
 private struct ColumnOrder {
-    var names: [String]
     /// Without the digest.
     var columns: [String]
+    /// What stands for each of them in a digest.
+    var prefixes: [[UInt8]]
     var positions: [Int]
     var digest: Int?
 
-    private static let known = Mutex<[Table: ColumnOrder]>([:])
-
-    static func of(_ row: Row, _ table: Table) -> ColumnOrder {
-        let names = Array(row.columnNames)
-        if let order = known.withLock({ $0[table] }), order.names == names { return order }
-        let order = ColumnOrder(names)
-        known.withLock { $0[table] = order }
-        return order
-    }
-
-    private init(_ names: [String]) {
-        self.names = names
+    init(_ names: some Sequence<String>) {
+        let names = Array(names)
         digest = names.firstIndex(of: "digest")
         // Of two columns of one name the last one counts.
         let last = Dictionary(names.indices.map { (names[$0], $0) }) { $1 }
         let sorted = last.filter { $0.key != "digest" }.sorted { $0.key < $1.key }
         columns = sorted.map(\.key)
+        prefixes = columns.map(Self.prefix)
         positions = sorted.map(\.value)
+    }
+
+    static func prefix(_ column: String) -> [UInt8] {
+        Array("C\(column.utf8.count):\(column)".utf8)
+    }
+}
+
+extension Database {
+    /// Calls back for each row of a statement that gives whole rows of a table.
+    func eachRow(
+        of table: Table, _ sql: String, arguments: StatementArguments = StatementArguments(),
+        _ body: (CatalogRow) throws -> Void
+    ) throws {
+        let statement = try makeStatement(sql: sql)
+        let rows = try Row.fetchCursor(statement, arguments: arguments)
+        let order = ColumnOrder(statement.columnNames)
+        while try rows.next() != nil {
+            // Not through the row, which takes several times as long.
+            let current = statement.sqliteStatement
+            try body(CatalogRow(table, in: order) { DatabaseValue(sqliteStatement: current, index: CInt($0)) })
+        }
+    }
+
+    func rows<Element>(
+        of table: Table, _ sql: String, arguments: StatementArguments = StatementArguments(),
+        _ make: (CatalogRow) throws -> Element
+    ) throws -> [Element] {
+        var made: [Element] = []
+        try eachRow(of: table, sql, arguments: arguments) { made.append(try make($0)) }
+        return made
     }
 }
 

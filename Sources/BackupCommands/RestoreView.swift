@@ -29,7 +29,7 @@ enum RestoreView {
             "action": .string(entry.plan.action.rawValue), "live": JSONValue(entry.plan.live),
         ]
         members["errors"] = JSONValue(entry.errors)
-        return .object(members)
+        return .object(JSONMembers(members))
     }
 
     static func text(_ result: RestoreResult, quiet: Bool) -> String {

@@ -42,6 +42,8 @@ extension String {
     /// The text with control characters, bidirectional overrides and the like written as `\u{...}`: what came from
     /// outside must not steer the terminal that it is shown on, nor make two lines of one.
     package var escapedForDisplay: String {
+        // Nearly every text is printable ASCII.
+        if utf8.allSatisfy({ (0x20..<0x7F).contains($0) }) { return self }
         guard unicodeScalars.contains(where: \.isUnsafeForDisplay) else { return self }
         return unicodeScalars.reduce(into: "") { result, scalar in
             if scalar.isUnsafeForDisplay {

@@ -3,18 +3,13 @@ package import Foundation
 /// Times as text. Always UTC here; local time is a matter of the command line's listings.
 package enum Timestamp {
     /// `2026-01-14T02:00:00Z`: RFC 3339, to the second.
-    package static func rfc3339(_ time: Date) -> String {
-        let (date, second) = split(time)
-        return "\(pad(date.year, 4))-\(pad(date.month))-\(pad(date.day))"
-            + "T\(pad(second / 3600)):\(pad(second / 60 % 60)):\(pad(second % 60))Z"
-    }
+    package static func rfc3339(_ time: Date) -> String { fill("0000-00-00T00:00:00Z", time) }
 
     /// `20260114T020000Z`, for names of files.
-    package static func compact(_ time: Date) -> String {
-        let (date, second) = split(time)
-        return "\(pad(date.year, 4))\(pad(date.month))\(pad(date.day))"
-            + "T\(pad(second / 3600))\(pad(second / 60 % 60))\(pad(second % 60))Z"
-    }
+    package static func compact(_ time: Date) -> String { fill("00000000T000000Z", time) }
+
+    /// `2026-01-14 02:00:00`, for people, who are told the zone beside it.
+    package static func plain(_ time: Date) -> String { fill("0000-00-00 00:00:00", time) }
 
     /// Reads RFC 3339 (`2026-01-14T02:00:00Z`, with a fraction of a second or an offset too); nil for anything else,
     /// and for days and times that there are not.
@@ -67,14 +62,27 @@ package enum Timestamp {
     private static func isDigit(_ byte: UInt8) -> Bool { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) }
 
     /// A time far outside the calendar (a damaged row) must not trap: it shows as the nearest end.
-    private static func split(_ time: Date) -> (date: (year: Int, month: Int, day: Int), second: Int) {
+    /// The template with its zeros replaced by the digits of year, month, day, hour, minute and second. Years are from 0 to
+    /// 9999 here; others are cut to that.
+    private static func fill(_ template: StaticString, _ time: Date) -> String {
         let seconds = time.wholeSeconds
         let day = CivilTime.floorDivide(seconds, 86400)
-        return (CivilTime.date(ofDay: day), seconds - day * 86400)
-    }
-
-    private static func pad(_ value: Int, _ width: Int = 2) -> String {
-        let digits = String(value)
-        return String(repeating: "0", count: max(0, width - digits.count)) + digits
+        let date = CivilTime.date(ofDay: day)
+        let second = seconds - day * 86400
+        // Fourteen digits.
+        var number = min(max(date.year, 0), 9999)
+        for part in [date.month, date.day, second / 3600, second / 60 % 60, second % 60] {
+            number = number * 100 + part
+        }
+        return template.withUTF8Buffer { template in
+            String(unsafeUninitializedCapacity: template.count) { buffer in
+                for index in template.indices.reversed() {
+                    let isDigit = template[index] == UInt8(ascii: "0")
+                    buffer[index] = isDigit ? UInt8(ascii: "0") + UInt8(number % 10) : template[index]
+                    if isDigit { number /= 10 }
+                }
+                return template.count
+            }
+        }
     }
 }

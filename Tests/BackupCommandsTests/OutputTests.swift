@@ -99,6 +99,68 @@ import Testing
         #expect(JSONValue.object(["a": .null]).encoded() == "{\n  \"a\" : null\n}")
     }
 
+    /// `JSONEncoder` is the second implementation.
+    @Test(arguments: 0..<300) func itIsWhatFoundationPrints(seed: Int) throws {
+        var generator = SystemRandomNumberGenerator()
+        let value = Self.random(depth: seed % 5, using: &generator)
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+        #expect(value.encoded() == String(decoding: try encoder.encode(Mirrored(value)), as: UTF8.self))
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        #expect(value.line() == String(decoding: try encoder.encode(Mirrored(value)), as: UTF8.self))
+    }
+
+    private struct Mirrored: Encodable {
+        var value: JSONValue
+
+        init(_ value: JSONValue) { self.value = value }
+
+        func encode(to encoder: any Encoder) throws {
+            var container = encoder.singleValueContainer()
+            switch value {
+            case .null: try container.encodeNil()
+            case .bool(let value): try container.encode(value)
+            case .int(let value): try container.encode(value)
+            case .string(let value): try container.encode(value)
+            case .array(let values): try container.encode(values.map(Mirrored.init))
+            case .object(let members):
+                try container.encode(
+                    Dictionary(uniqueKeysWithValues: members.pairs.map { ($0.key, Mirrored($0.value)) }))
+            }
+        }
+    }
+
+    private static func random(depth: Int, using generator: inout SystemRandomNumberGenerator) -> JSONValue {
+        switch Int.random(in: depth > 0 ? 0..<6 : 0..<4, using: &generator) {
+        case 0: return .null
+        case 1: return .bool(.random(using: &generator))
+        case 2: return .int(.random(in: .min ... .max, using: &generator))
+        case 3: return .string(text(using: &generator))
+        case 4:
+            return .array(
+                (0..<Int.random(in: 0..<4, using: &generator)).map { _ in
+                    random(depth: depth - 1, using: &generator)
+                })
+        default:
+            let keys = ["a", "B", "ab", "aB", "a1", "job", "jobs", "lastRun", "lastGood", ""].shuffled(
+                using: &generator)
+            let members = keys.prefix(Int.random(in: 0..<6, using: &generator)).map { key in
+                (key, random(depth: depth - 1, using: &generator))
+            }
+            return .object(JSONMembers(Dictionary(uniqueKeysWithValues: members)))
+        }
+    }
+
+    private static func text(using generator: inout SystemRandomNumberGenerator) -> String {
+        let scalars = (0..<Int.random(in: 0..<12, using: &generator)).map { _ -> Unicode.Scalar in
+            let value =
+                Bool.random(using: &generator)
+                ? UInt32.random(in: 0..<0x80, using: &generator) : UInt32.random(in: 0..<0x11_0000, using: &generator)
+            return Unicode.Scalar(value) ?? "/"
+        }
+        return String(String.UnicodeScalarView(scalars))
+    }
+
     @Test func valuesAreWrittenAsTheyAre() {
         #expect(JSONValue(Int64.max).encoded() == "9223372036854775807")
         #expect(JSONValue(true).encoded() == "true")

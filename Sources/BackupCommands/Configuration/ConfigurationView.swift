@@ -7,7 +7,8 @@ enum ConfigurationView {
         let counts = ConfigurationPlan.Action.allCases.map { ($0.rawValue, JSONValue(plan.count($0))) }
         return .object([
             "file": .string(file), "dryRun": JSONValue(dryRun),
-            "counts": .object(Dictionary(counts) { first, _ in first }), "jobs": .array(plan.items.map(json)),
+            "counts": .object(JSONMembers(Dictionary(counts) { first, _ in first })),
+            "jobs": .array(plan.items.map(json)),
         ])
     }
 

@@ -34,7 +34,7 @@ enum JobView {
         var rules: [String: JSONValue] = [:]
         for (unit, count) in policy.counts { rules[unit.countKey] = JSONValue(count) }
         for (unit, span) in policy.spans { rules[unit.spanKey] = .string("\(span)") }
-        return .object(rules)
+        return .object(JSONMembers(rules))
     }
 
     private static func source(_ source: JobSource) -> JSONValue {

@@ -1,5 +1,6 @@
 import BackupModel
 import Foundation
+import Synchronization
 
 /// Numbers and times for people.
 enum Format {
@@ -37,13 +38,30 @@ enum Format {
         guard let time else { return "-" }
         let clamped = Date(
             timeIntervalSince1970: min(max(time.timeIntervalSince1970, -62_000_000_000), 253_000_000_000))
-        var calendar = Calendar(identifier: .gregorian)
-        calendar.timeZone = .current
-        let parts = calendar.dateComponents([.year, .month, .day, .hour, .minute, .second], from: clamped)
-        let zone = calendar.timeZone.abbreviation(for: clamped) ?? "local"
-        return String(
-            format: "%04d-%02d-%02d %02d:%02d:%02d %@", parts.year ?? 0, parts.month ?? 0, parts.day ?? 0,
-            parts.hour ?? 0, parts.minute ?? 0, parts.second ?? 0, zone)
+        let zone = TimeZone.current
+        let offset = zone.secondsFromGMT(for: clamped)
+        return Timestamp.plain(clamped + Double(offset)) + " " + name(of: zone, offset: offset, at: clamped)
+    }
+
+    /// Names by day and offset: looking one up takes longer than all the rest, and a table has many times of one day.
+    private static let names = Mutex<[ZoneName: String]>([:])
+
+    private struct ZoneName: Hashable {
+        var zone: String
+        var offset: Int
+        var day: Int
+    }
+
+    private static func name(of zone: TimeZone, offset: Int, at time: Date) -> String {
+        let day = Int((time.timeIntervalSince1970 / 86400).rounded(.down))
+        let key = ZoneName(zone: zone.identifier, offset: offset, day: day)
+        if let known = names.withLock({ $0[key] }) { return known }
+        let name = zone.abbreviation(for: time) ?? "local"
+        names.withLock { names in
+            if names.count > 1000 { names.removeAll() }
+            names[key] = name
+        }
+        return name
     }
 
     /// `1h02m`, `3m20s`, `12s`, `0.4s`

@@ -17,23 +17,41 @@ struct Table {
 
     var text: String {
         let all = [columns.map(\.title)] + rows
-        let widths = columns.indices.map { index in all.map { Self.width($0[index]) }.max() ?? 0 }
-        return all.map { cells in line(cells, widths: widths) }.joined(separator: "\n")
+        let widths = columns.indices.map { index in all.reduce(0) { max($0, Self.width($1[index])) } }
+        var result = ""
+        for cells in all {
+            if !result.isEmpty { result += "\n" }
+            add(cells, widths: widths, to: &result)
+        }
+        return result
     }
 
-    private func line(_ cells: [String], widths: [Int]) -> String {
-        var result = ""
-        for (index, cell) in cells.enumerated() {
-            let padding = String(repeating: " ", count: max(0, widths[index] - Self.width(cell)))
-            result += columns[index].alignment == .left ? cell + padding : padding + cell
-            if index < cells.count - 1 { result += "  " }
+    /// Without spaces at the end of the line.
+    private func add(_ cells: [String], widths: [Int], to result: inout String) {
+        var owed = 0
+        func spend() {
+            result += String(repeating: " ", count: owed)
+            owed = 0
         }
-        while result.last == " " { result.removeLast() }
-        return result
+        for (index, cell) in cells.enumerated() {
+            let padding = max(0, widths[index] - Self.width(cell))
+            if columns[index].alignment == .right { owed += padding }
+            if !cell.isEmpty {
+                spend()
+                result += cell
+            }
+            if columns[index].alignment == .left { owed += padding }
+            owed += 2
+        }
     }
 
     /// Emoji and East Asian wide letters take two columns of a terminal.
     private static func width(_ text: String) -> Int {
+        if text.utf8.allSatisfy({ (0x20..<0x7F).contains($0) }) { return text.utf8.count }
+        return wideWidth(text)
+    }
+
+    private static func wideWidth(_ text: String) -> Int {
         text.reduce(0) { sum, character in
             guard let scalar = character.unicodeScalars.first else { return sum }
             return sum + (scalar.isWide ? 2 : 1)

@@ -33,7 +33,7 @@ enum PruneView {
             "storedBytes": JSONValue(candidate.storedBytes),
         ]
         if let reasons { members["reasons"] = JSONValue(reasons) }
-        return .object(members)
+        return .object(JSONMembers(members))
     }
 
     /// What was freed, or in a dry run would be.

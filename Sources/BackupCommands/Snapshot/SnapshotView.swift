@@ -3,12 +3,14 @@ import Foundation
 
 /// How a snapshot is shown.
 enum SnapshotView {
-    static func json(_ snapshot: Snapshot, file: String) -> JSONValue { .object(members(snapshot, file: file)) }
+    static func json(_ snapshot: Snapshot, file: String) -> JSONValue {
+        .object(JSONMembers(members(snapshot, file: file)))
+    }
 
     static func json(_ snapshot: Snapshot, file: String, namespaces: [SnapshotNamespace]) -> JSONValue {
         var members = members(snapshot, file: file)
         members["namespaces"] = .array(namespaces.map(json))
-        return .object(members)
+        return .object(JSONMembers(members))
     }
 
     private static func members(_ snapshot: Snapshot, file: String) -> [String: JSONValue] {

@@ -6,25 +6,44 @@ import Foundation
 extension Workspace {
     /// The absolute path of a snapshot's file.
     package func file(of snapshot: Snapshot) throws -> String {
-        guard let record = try catalog.repository(named: snapshot.repository) else { return snapshot.file }
-        return try path(of: record) + "/" + snapshot.file
+        try repositoryPath(snapshot.repository).map { $0 + "/" + snapshot.file } ?? snapshot.file
+    }
+
+    private func repositoryPath(_ name: String) throws -> String? {
+        try catalog.repository(named: name).map(path(of:))
     }
 
     /// Snapshots, newest first, each in the state it is in at this moment: a file that is gone or has another size is
     /// not shown as good, whatever the catalog has.
     package func snapshots(job: String?) throws -> [Snapshot] {
-        try catalog.snapshots(job: job).map(withPresentState)
+        let snapshots = try catalog.snapshots(job: job)
+        let folders = try repositoryFolders(of: snapshots)
+        return snapshots.map { Self.withPresentState($0, in: folders[$0.repository]) }
     }
 
     package func withPresentState(_ snapshot: Snapshot) throws -> Snapshot {
+        Self.withPresentState(snapshot, in: try repositoryFolders(of: [snapshot])[snapshot.repository])
+    }
+
+    /// The repositories of snapshots by name, where there are such: each is looked for once, however many snapshots it has.
+    func repositoryFolders(of snapshots: some Sequence<Snapshot>) throws -> [String: HeldFolder] {
+        var folders: [String: HeldFolder] = [:]
+        for name in Set(snapshots.map(\.repository)) {
+            folders[name] = try repositoryPath(name).flatMap(HeldFolder.init)
+        }
+        return folders
+    }
+
+    /// `folder`: its repository; nil when that is not there.
+    static func withPresentState(_ snapshot: Snapshot, in folder: HeldFolder?) -> Snapshot {
         guard [.good, .damaged].contains(snapshot.state) else { return snapshot }
         var shown = snapshot
-        var status = stat()
-        if try lstat(file(of: snapshot), &status) != 0 {
+        guard let status = folder?.status(of: snapshot.file) else {
             shown.state = .missing
-        } else if snapshot.state == .damaged {
-            // Found by reading it; only reading it whole says anything else.
-        } else if Int64(status.st_size) != snapshot.storedBytes || status.st_mode & S_IFMT != S_IFREG {
+            return shown
+        }
+        // What is damaged was found so by reading it; only reading it whole says anything else.
+        if Int64(status.st_size) != snapshot.storedBytes || status.st_mode & S_IFMT != S_IFREG {
             shown.state = .damaged
         }
         return shown
@@ -90,5 +109,23 @@ package enum SnapshotName {
         if text.contains("/") { return text }
         let looksLikeFile = text.hasSuffix(".gz") || text.hasSuffix(".archive")
         return looksLikeFile || FileManager.default.fileExists(atPath: text) ? text : nil
+    }
+}
+
+/// A folder that is held open, so that looking at many files in it does not look for it again each time.
+final class HeldFolder: Sendable {
+    private let descriptor: Int32
+
+    init?(_ path: String) {
+        descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        if descriptor < 0 { return nil }
+    }
+
+    deinit { close(descriptor) }
+
+    /// Of the file itself, should it be a link; nil where there is none.
+    func status(of file: String) -> stat? {
+        var status = stat()
+        return fstatat(descriptor, file, &status, AT_SYMLINK_NOFOLLOW) == 0 ? status : nil
     }
 }

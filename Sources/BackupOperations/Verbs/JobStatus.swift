@@ -3,58 +3,84 @@ package import BackupModel
 package import Foundation
 
 /// How a job stands: what it has proved, what it did last, and what comes next.
-package struct JobStatus: Sendable {
-    package var job: BackupModel.Job
-    package var lastGood: Snapshot?
-    package var lastRun: Run?
+///
+/// An object, for there may be ten thousand of them and what they hold is large.
+package final class JobStatus: Sendable {
+    package let job: BackupModel.Job
+    package let lastGood: Snapshot?
+    package let lastRun: Run?
     /// The run that goes on or waits, with what it has counted so far.
-    package var active: Run?
+    package let active: Run?
     /// When the next run may start, its jitter included; nil: never by itself.
-    package var nextStart: Date?
+    package let nextStart: Date?
     /// By when at the latest a snapshot should have been there that is not; nil: all is well.
-    package var staleSince: Date?
+    package let staleSince: Date?
     /// Why the schedule cannot be followed.
-    package var trouble: BackupError?
+    package let trouble: BackupError?
+
+    private init(_ record: JobRecord, lastGood: Snapshot?, active: Run?, facts: JobFacts, now: Date) {
+        job = record.job
+        self.lastGood = lastGood
+        lastRun = record.lastRun
+        self.active = active
+        var outlook = Outlook()
+        let running = active?.state == .running ? active?.startedAt : nil
+        do {
+            outlook = try Outlook(
+                job, facts, latestInstant: record.latestInstant, lastGood: lastGood?.createdAt, running: running,
+                now: now)
+        } catch {
+            outlook.trouble = BackupError(error)
+        }
+        nextStart = outlook.nextStart
+        staleSince = outlook.staleSince
+        trouble = outlook.trouble
+    }
 }
 
 extension JobStatus {
     /// All jobs by name. What the catalog has counts for the last good snapshot; `list` looks at the files.
     package static func all(in workspace: Workspace, now: Date) throws -> [JobStatus] {
-        let jobs = try workspace.catalog.jobs()
+        let catalog = workspace.catalog
         let active = Dictionary(
-            try workspace.catalog.activeRuns().filter { $0.kind == .backup }.map { ($0.job ?? "", $0) },
+            try catalog.activeRuns().filter { $0.kind == .backup }.map { ($0.job ?? "", $0) },
             uniquingKeysWith: { first, next in first.state == .running ? first : next })
-        let facts = try workspace.catalog.jobFacts(now: now)
-        return try jobs.map { job in
-            let known = facts[job.name.text] ?? JobRecord()
-            var status = JobStatus(
-                job: job, lastGood: try known.lastGood.map(workspace.withPresentState), lastRun: known.lastRun,
-                active: active[job.name.text])
-            // The file of the newest is gone: an older one may be the last that is good.
-            if status.lastGood?.state != .good, known.lastGood != nil {
-                status.lastGood = try workspace.snapshots(job: job.name.text).first { $0.state == .good }
+        let facts = JobFacts(workspace: workspace)
+        // Rows are checked as they are read, which is most of the work where there are many jobs.
+        return try onAllCores(try catalog.jobRanges(ofAbout: 1250)) { range in
+            let records = try catalog.jobRecords(in: range, now: now)
+            let folders = try workspace.repositoryFolders(of: records.lazy.compactMap(\.lastGood))
+            return try records.map { record in
+                let name = record.job.name.text
+                var lastGood = record.lastGood.map { Workspace.withPresentState($0, in: folders[$0.repository]) }
+                // The file of the newest is gone: an older one may be the last that is good.
+                if let newest = lastGood, newest.state != .good {
+                    lastGood = try workspace.snapshots(job: name).first { $0.state == .good }
+                }
+                return JobStatus(record, lastGood: lastGood, active: active[name], facts: facts, now: now)
             }
-            status.look(at: JobFacts(workspace: workspace), latestInstant: known.latestInstant, now: now)
-            return status
-        }
+        }.flatMap { $0 }
     }
 
-    private mutating func look(at facts: JobFacts, latestInstant: Date?, now: Date) {
-        guard job.pausedAt == nil else { return }
-        do {
-            guard let timetable = try facts.timetable(of: job) else { return }
+    private struct Outlook {
+        var nextStart: Date?
+        var staleSince: Date?
+        var trouble: BackupError?
+
+        init() {}
+
+        init(
+            _ job: BackupModel.Job, _ facts: JobFacts, latestInstant: Date?, lastGood: Date?, running: Date?, now: Date
+        ) throws {
+            guard job.pausedAt == nil, let timetable = try facts.timetable(of: job) else { return }
             let base = min(job.scheduleBase, now)
             let covered = max(base, min(latestInstant ?? base, now))
             let delay = TimeInterval(job.scheduleDelay)
             nextStart = timetable.next(covered)?.addingTimeInterval(delay)
-            staleSince = Self.staleSince(
-                timetable, base: base, delay: delay, lastGood: lastGood?.createdAt, running: runningSince, now: now)
-        } catch {
-            trouble = BackupError(error)
+            staleSince = JobStatus.staleSince(
+                timetable, base: base, delay: delay, lastGood: lastGood, running: running, now: now)
         }
     }
-
-    private var runningSince: Date? { active?.state == .running ? active?.startedAt : nil }
 
     /// An instant has passed for longer than its grace, and since then there was no good snapshot, nor is one being made.
     static func staleSince(
