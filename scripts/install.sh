@@ -32,6 +32,8 @@ install_all() {
     # Everything that may fail comes before the first file is put in its place.
     python3 scripts/manpages.py "$BINARY" "$scratch/man"
     for shell in bash zsh fish; do "$BINARY" --generate-completion-script "$shell" >"$scratch/$shell"; done
+    # It is read by a shell, not run.
+    sed -i '1{/^#!/d}' "$scratch/bash"
     for unit in backupctl.service backupctl-due.service; do
         sed "s|=/usr/bin/backupctl |=$prefix/bin/backupctl |" "deploy/systemd/$unit" >"$scratch/$unit"
     done

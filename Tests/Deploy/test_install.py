@@ -5,10 +5,14 @@ import pathlib
 import re
 import shutil
 import subprocess
+import sys
 import tempfile
 import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "scripts"))
+import manpages  # noqa: E402
+
 UNITS = ROOT / "deploy" / "systemd"
 BINARY = os.environ["BACKUPCTL_TEST_BINARY"]
 
@@ -112,6 +116,9 @@ class Installing(unittest.TestCase):
         wanted = {"backupctl.1"} | {"-".join(["backupctl", *path]) + ".1" for path in commands([])}
         self.assertGreater(len(wanted), 20)
         self.assertEqual({path.name for path in self.share("man/man1").iterdir()}, wanted)
+
+    def test_text_is_never_a_request_of_roff(self):
+        self.assertEqual(manpages.escaped(".so a\n'b\nc-\\d"), "\\&.so a\n\\&'b\nc\\-\\ed")
 
     @needs("mandoc")
     def test_pages_are_without_fault(self):
