@@ -29,6 +29,7 @@ python_part() {
 }
 
 python_part Tests/Deploy/test_aws.py
+python_part Tests/Deploy/test_kubernetes.py
 
 echo "deploy: $passed passed, $failed failed, $skipped skipped"
 [ "$failed" -eq 0 ]
