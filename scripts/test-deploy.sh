@@ -1,32 +1,18 @@
 #!/usr/bin/env bash
-# Tests what is in deploy/: each part is a section below. The last line is 'deploy: N passed, M failed, K skipped'.
+# Tests what is in deploy/. The last line is 'deploy: N passed, M failed, K skipped'. Arguments are the files to run
+# ('scripts/test-deploy.sh test_aws.py'); default: all in Tests/Deploy.
 #
 #   $BACKUPCTL_TEST_BINARY    the program; default: the debug build
 
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-[ -e .build/tools/env ] || scripts/setup.sh
+scripts/setup.sh
 . .build/tools/env
-export BACKUPCTL_TEST_BINARY="${BACKUPCTL_TEST_BINARY:-$PWD/.build/debug/backupctl}" PYTHONDONTWRITEBYTECODE=1
-log="$(mktemp)"
-trap 'rm -f "$log"' EXIT
-passed=0 failed=0 skipped=0
-
-# Runs a file of unittest and counts what it says of each test.
-python_tests() {
-    local status=0 bad
-    "$PYTHON" -m unittest -v "$1" >"$log" 2>&1 || status=$?
-    passed=$((passed + $(grep -c ' ok$' "$log" || true)))
-    bad="$(grep -cE '^(FAIL|ERROR): ' "$log" || true)"
-    [ "$status" -eq 0 ] || [ "$bad" -gt 0 ] || bad=1
-    failed=$((failed + bad))
-    skipped=$((skipped + $(grep -c ' skipped ' "$log" || true)))
-    sed -n "s/^\(.*\) skipped '\(.*\)'/skipped: \1: \2/p" "$log"
-    [ "$bad" -eq 0 ] || tail -n 60 "$log"
+export BACKUPCTL_TEST_BINARY="${BACKUPCTL_TEST_BINARY:-$PWD/.build/debug/backupctl}"
+export BACKUPCTL_TEST_MONGOD="${BACKUPCTL_TEST_MONGOD:-$MONGOD}"
+[ -x "$BACKUPCTL_TEST_BINARY" ] || {
+    printf "error: '%s' is not built\nhint: run 'swift build' first.\n" "$BACKUPCTL_TEST_BINARY" >&2
+    exit 1
 }
-
-# systemd, installation
-python_tests Tests/Deploy/test_install.py
-
-echo "deploy: $passed passed, $failed failed, $skipped skipped"
-[ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
+# -I: neither this folder nor the user's packages come before what set-up installed.
+exec "$PYTHON" -B -I -W ignore Tests/Deploy/run.py "$@"
