@@ -6,7 +6,7 @@
 
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-scripts/setup.sh
+scripts/setup.sh deploy
 . .build/tools/env
 export BACKUPCTL_TEST_BINARY="${BACKUPCTL_TEST_BINARY:-$PWD/.build/debug/backupctl}"
 export BACKUPCTL_TEST_MONGOD="${BACKUPCTL_TEST_MONGOD:-$MONGOD}"
@@ -14,5 +14,7 @@ export BACKUPCTL_TEST_MONGOD="${BACKUPCTL_TEST_MONGOD:-$MONGOD}"
     printf "error: '%s' is not built\nhint: run 'swift build' first.\n" "$BACKUPCTL_TEST_BINARY" >&2
     exit 1
 }
+# What is on PATH goes before what set-up fetched.
+export PATH="$PATH:$PWD/.build/tools"
 # -I: neither this folder nor the user's packages come before what set-up installed.
 exec "$PYTHON" -B -I -W ignore Tests/Deploy/run.py "$@"

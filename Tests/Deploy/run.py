@@ -68,6 +68,7 @@ def main(wanted):
     suite = unittest.TestSuite(loader.loadTestsFromName(Path(name).stem) for name in files)
     names = [one.id() for one in tests(suite)]
     result = Result(names)
+    result.buffer = True
     suite.run(result)
     for name, text in result.bad.items():
         print(f"\nFAILED {name}\n{text[-4000:]}")
