@@ -58,9 +58,14 @@ class Overlays(unittest.TestCase):
             self.assertFalse([object for object in objects if object["kind"] == "Secret"])
         for overlay, pod in self.pods():
             for container in pod["initContainers"] + pod["containers"]:
-                for entry in container["env"]:
-                    if re.search("URI|TOKEN|PASSWORD", entry["name"]):
-                        self.assertIn("secretKeyRef", entry.get("valueFrom", {}), (overlay, entry["name"]))
+                self.assertFalse([
+                    entry for entry in container["env"] if "valueFrom" in entry or re.search("URI|TOKEN|PASSWORD", entry["name"])])
+                self.assertIn(
+                    {"name": "secrets", "mountPath": "/run/secrets/backupctl", "readOnly": True}, container["volumeMounts"])
+            volume = next(volume for volume in pod["volumes"] if volume["name"] == "secrets")
+            self.assertEqual(volume["secret"], {"secretName": "backupctl", "defaultMode": 0o400})
+            # What the kubelet makes of them then, root's with mode 0440, is taken only by a group's member.
+            self.assertEqual(pod["securityContext"]["fsGroup"], pod["securityContext"]["runAsGroup"], overlay)
         self.assertNotRegex(str(self.built), r"mongodb(\+srv)?://")
 
     def test_restricted(self):
@@ -76,7 +81,7 @@ class Overlays(unittest.TestCase):
             self.assertEqual(context["seccompProfile"], {"type": "RuntimeDefault"}, overlay)
             self.assertLessEqual(
                 {kind for volume in pod["volumes"] for kind in volume if kind != "name"},
-                {"emptyDir", "configMap", "persistentVolumeClaim"}, overlay)
+                {"emptyDir", "configMap", "persistentVolumeClaim", "secret"}, overlay)
             for container in pod["initContainers"] + pod["containers"]:
                 self.assertEqual(container["securityContext"], {
                     "allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True,
@@ -93,7 +98,7 @@ class Overlays(unittest.TestCase):
             {probe: daemon.get(probe, {}).get("httpGet", {}).get("path")
              for probe in ("startupProbe", "livenessProbe", "readinessProbe")},
             {"startupProbe": "/healthz", "livenessProbe": "/healthz", "readinessProbe": "/readyz"})
-        self.assertIn("--token-file", daemon["args"][0])
+        self.assertIn("--token-file=/run/secrets/backupctl/metrics-token", daemon["args"])
         self.assertIn("exec backupctl daemon", daemon["args"][0], "signals have to reach it")
 
     def test_cron_job_is_never_two(self):
