@@ -99,7 +99,7 @@ class Overlays(unittest.TestCase):
              for probe in ("startupProbe", "livenessProbe", "readinessProbe")},
             {"startupProbe": "/healthz", "livenessProbe": "/healthz", "readinessProbe": "/readyz"})
         self.assertIn("--token-file=/run/secrets/backupctl/metrics-token", daemon["args"])
-        self.assertIn("exec backupctl daemon", daemon["args"][0], "signals have to reach it")
+        self.assertEqual(daemon["command"], ["backupctl", "daemon"], "no shell in between: signals have to reach it")
 
     def test_cron_job_is_never_two(self):
         spec = self.one("cronjob", "CronJob")["spec"]
