@@ -112,6 +112,20 @@ class Users(Case):
         self.refused("backup-shop", lambda client: client.other.things.find_one())
         self.refused("backup-shop", lambda client: client["local"]["oplog.rs"].find_one())
 
+    def test_roles_that_atlas_has_are_enough(self):
+        """Atlas has no role 'restore' for its users (docs/atlas.md)."""
+        members.passwords["atlas"] = "atlas-password"
+        with members.client("root") as root:
+            root.admin.command("createUser", "atlas", pwd="atlas-password", roles=["readWriteAnyDatabase", "dbAdminAnyDatabase"])
+            self.addCleanup(lambda: members.client("root").admin.command("dropUser", "atlas"))
+        self.backupctl("job", "create", "shop", "--uri-file", self.file("backup"), "--database", "shop", "--engine", "builtin")
+        self.backupctl("run", "shop")
+        restore = ("restore", "shop@latest", "--to-file", self.file("atlas"), "--engine", "builtin", "--rename", "shop=fromAtlas",
+                   "--json")
+        self.assertEqual(json.loads(self.backupctl(*restore).stdout)["documents"]["restored"], 2_000)
+        again = self.backupctl(*restore, "--existing", "drop", "--yes")
+        self.assertEqual(json.loads(again.stdout)["state"], "succeeded")
+
     def test_who_backs_up_changes_nothing(self):
         for user in ("backup", "backup-shop"):
             self.refused(user, lambda client: client.shop.orders.insert_one({}))
