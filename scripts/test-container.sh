@@ -60,7 +60,7 @@ if [ -z "$base" ]; then
     rm -rf "$scratch/root"
 fi
 # Health checks are in images of Docker's format only.
-podman build --quiet --format docker --network host --file deploy/container/Dockerfile --build-arg PROGRAM=prebuilt \
+podman build --quiet --layers=false --format docker --network host --file deploy/container/Dockerfile --build-arg PROGRAM=prebuilt \
     --build-arg "RUNTIME_IMAGE=$base" --build-arg "SWIFT_IMAGE=$base" --tag "$image" . >"$scratch/log" 2>&1 ||
     { cat "$scratch/log"; exit 1; }
 ok "builds: $(podman image inspect --format '{{.Size}}' "$image") bytes with the base"
