@@ -16,10 +16,16 @@ readonly port=29720 listen=29721 image=localhost/backupctl-try name=backupctl-tr
 base="${BACKUPCTL_TEST_BASE:-}"
 mongod_pid=
 
+bottom() { podman image inspect --format '{{index .RootFS.Layers 0}}' "$1" 2>/dev/null; }
+
 finish() {
     podman rm --force --time 1 "$name" >/dev/null 2>&1 || true
     podman volume rm --force "$name" >/dev/null 2>&1 || true
     podman rmi "$image" >/dev/null 2>&1 || true
+    # The stages without a name, which begin with the layer of the base.
+    podman images --quiet --filter dangling=true | while read -r stage; do
+        [ "$(bottom "$stage")" != "$(bottom "$base")" ] || podman rmi "$stage" >/dev/null 2>&1 || true
+    done
     [ -n "${BACKUPCTL_TEST_BASE:-}" ] || podman rmi "$base" >/dev/null 2>&1 || true
     [ -z "$mongod_pid" ] || kill "$mongod_pid"
     rm -rf "$scratch"
@@ -60,7 +66,7 @@ if [ -z "$base" ]; then
     rm -rf "$scratch/root"
 fi
 # Health checks are in images of Docker's format only.
-podman build --quiet --layers=false --format docker --network host --file deploy/container/Dockerfile --build-arg PROGRAM=prebuilt \
+podman build --quiet --format docker --network host --file deploy/container/Dockerfile --build-arg PROGRAM=prebuilt \
     --build-arg "RUNTIME_IMAGE=$base" --build-arg "SWIFT_IMAGE=$base" --tag "$image" . >"$scratch/log" 2>&1 ||
     { cat "$scratch/log"; exit 1; }
 ok "builds: $(podman image inspect --format '{{.Size}}' "$image") bytes with the base"
