@@ -36,6 +36,8 @@ licences() {
     toolchain="$(dirname "$(dirname "$(readlink -f "$(command -v swift)")")")"
     install -D -m 644 LICENSE "$1/backupctl/LICENSE"
     install -D -m 644 "$toolchain/share/swift/LICENSE.txt" "$1/swift/LICENSE.txt"
+    # Yams has libyaml in it without its licence.
+    install -D -m 644 deploy/licences/libyaml/LICENSE "$1/libyaml/LICENSE"
     for folder in "$scratch"/checkouts/*/; do
         name="$(basename "$folder")"
         while IFS= read -r file; do
