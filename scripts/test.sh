@@ -83,12 +83,27 @@ else
     run_tests --filter BackupEnginesTests --filter IntegrationTests
 fi
 list_skipped "$log"
+deploy_passed=0 deploy_failed=0 deploy_skipped=0
+if [ $# -eq 0 ]; then
+    part="$(mktemp)"
+    scripts/test-deploy.sh 2>&1 </dev/null | tee "$part" || status=1
+    # Its last line; without one, it did not run to its end.
+    read -r deploy_passed deploy_failed deploy_skipped < <(
+        sed -nE '$s/^deploy: ([0-9]+) passed, ([0-9]+) failed, ([0-9]+) skipped$/\1 \2 \3/p' "$part") || {
+        echo "error: the tests of deploy/ did not run to the end" >&2
+        deploy_passed=0 deploy_failed=1 deploy_skipped=0 status=1
+    }
+    rm -f "$part"
+fi
 # The closing line counts what each of the runs says of itself.
 # Only lines about a whole test: not 'Test case passing ...', nor 'Test run with ...'.
 name='^[^ ]* *Test [A-Za-z_0-9]+\([^)]*\) '
 failed="$(grep -cE "$name(.* )?failed after " "$log" || true)"
 skipped="$(grep -cE "${name}skipped" "$log" || true)"
 total="$(sed -nE 's/.*Test run with ([0-9]+) tests?.*/\1/p' "$log" | awk '{ sum += $1 } END { print sum + 0 }')"
+passed=$((total - failed - skipped + deploy_passed))
+failed=$((failed + deploy_failed))
+skipped=$((skipped + deploy_skipped))
 [ "$failed" -eq 0 ] || [ "$status" -ne 0 ] || status=1
-echo "$((total - failed - skipped)) passed, $failed failed, $skipped skipped"
+echo "$passed passed, $failed failed, $skipped skipped"
 exit "$status"

@@ -173,6 +173,19 @@ import Testing
         #expect(error?.message.contains("S3cr3t") == false)
     }
 
+    /// Kubernetes' `fsGroup` gives root's files mode 0440, systemd's `LoadCredential=` too, with an access list.
+    @Test(arguments: [
+        (0, 0o440, 10_001, nil), (0, 0o640, 10_001, nil), (0, 0o400, 10_001, nil),
+        (0, 0o444, 10_001, SecretFile.Doubt.openToOthers), (0, 0o460, 10_001, .openToOthers),
+        (0, 0o450, 10_001, .openToOthers), (0, 0o442, 10_001, .openToOthers), (0, 0o441, 10_001, .openToOthers),
+        (0, 0o440, 0, .openToOthers), (0, 0o600, 0, nil), (10_001, 0o600, 0, .ofAnotherUser),
+        (10_001, 0o440, 10_001, .openToOthers), (10_001, 0o400, 10_001, nil), (10_002, 0o600, 10_001, .ofAnotherUser),
+        (10_002, 0o640, 10_001, .openToOthers),
+    ])
+    func aGroupReadsOnlyWhatRootHandedToIt(owner: UInt32, mode: UInt32, reader: UInt32, doubt: SecretFile.Doubt?) {
+        #expect(SecretFile.doubt(owner: owner, mode: mode, reader: reader) == doubt)
+    }
+
     @Test(arguments: ["", "\n", "   \n\t\n"])
     func anEmptyFileIsNamed(text: String) throws {
         let path = try scratch.write("uri", text)

@@ -121,6 +121,20 @@ package struct ConnectionSecrets: Sendable {
 
 /// A small file that holds a secret.
 package enum SecretFile {
+    /// Why a file is not trusted.
+    package enum Doubt: Sendable {
+        case openToOthers, ofAnotherUser
+    }
+
+    /// What is wrong with a file of this owner and mode, for this user. A group may read what root owns, when the reader is
+    /// not root: that is how Kubernetes (`fsGroup`) and systemd (`LoadCredential=`) hand over secrets, and who has the
+    /// group was decided by root. In an access list, the group's bits are the most that anyone named there may do.
+    package static func doubt(owner: UInt32, mode: UInt32, reader: UInt32) -> Doubt? {
+        let handedOver = owner == 0 && reader != 0
+        guard mode & (handedOver ? 0o037 : 0o077) == 0 else { return .openToOthers }
+        return owner == reader || owner == 0 ? nil : .ofAnotherUser
+    }
+
     /// Its first line without spaces around it. Refuses a file that others can read or change. `noun` is what it is
     /// called in errors.
     package static func firstLine(of path: String, named noun: String) throws -> String {
@@ -134,12 +148,13 @@ package enum SecretFile {
         guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
             throw BackupError(.secretUnavailable, "cannot read \(noun) '\(path)': it is not a regular file")
         }
-        guard status.st_mode & 0o077 == 0 else {
+        switch doubt(owner: status.st_uid, mode: status.st_mode, reader: geteuid()) {
+        case nil: break
+        case .openToOthers:
             throw BackupError(
                 .secretUnavailable, "refusing to read \(noun) '\(path)': others can read or change it",
                 hint: "run 'chmod 600 \(path)'.")
-        }
-        guard status.st_uid == geteuid() || status.st_uid == 0 else {
+        case .ofAnotherUser:
             throw BackupError(.secretUnavailable, "refusing to read \(noun) '\(path)': it belongs to another user")
         }
         let data = (try? handle.read(upToCount: 65_537)) ?? Data()

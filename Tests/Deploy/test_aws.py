@@ -1,0 +1,428 @@
+"""The CloudFormation template: linted, made, changed and removed against moto, and read for what it must not have."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+for name, value in {
+    "AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing", "AWS_SESSION_TOKEN": "testing",
+    "AWS_DEFAULT_REGION": "eu-central-1", "AWS_EC2_METADATA_DISABLED": "true",
+}.items():
+    os.environ[name] = value
+
+import boto3  # noqa: E402  (after the variables that it reads)
+import yaml  # noqa: E402
+from moto import mock_aws  # noqa: E402
+from moto.backends import get_backend  # noqa: E402
+
+ROOT = Path(__file__).resolve().parents[2]
+FOLDER = Path(os.environ.get("BACKUPCTL_TEST_AWS", ROOT / "deploy/aws"))
+TEMPLATE = FOLDER / "backupctl.yaml"
+SECRET = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:mongo-AbCdEf"
+
+# moto 5.2.5 says 'No Moto CloudFormation support' for these: what they hold is read from the template alone.
+NOT_IN_MOTO = {
+    "AWS::CloudWatch::Alarm", "AWS::ECS::CapacityProvider", "AWS::ECS::ClusterCapacityProviderAssociations",
+    "AWS::Logs::MetricFilter", "AWS::SNS::TopicPolicy", "AWS::SecretsManager::Secret",
+}
+
+
+class Reader(yaml.SafeLoader):
+    """CloudFormation's YAML: !Ref x is {"Ref": x}, !Sub x is {"Fn::Sub": x}. It has no aliases, so neither has this."""
+
+    def compose_node(self, parent, index):
+        if self.check_event(yaml.AliasEvent):
+            raise yaml.YAMLError("CloudFormation takes no aliases")
+        return super().compose_node(parent, index)
+
+
+def function(loader, suffix, node):
+    if isinstance(node, yaml.ScalarNode):
+        value = loader.construct_scalar(node)
+    elif isinstance(node, yaml.SequenceNode):
+        value = loader.construct_sequence(node, deep=True)
+    else:
+        value = loader.construct_mapping(node, deep=True)
+    return {suffix if suffix in ("Ref", "Condition") else "Fn::" + suffix: value}
+
+
+yaml.add_multi_constructor("!", function, Loader=Reader)
+
+
+def template():
+    return yaml.load(TEMPLATE.read_text(), Loader=Reader)
+
+
+def container(read):
+    return read["Resources"]["Task"]["Properties"]["ContainerDefinitions"][0]
+
+
+class Written(unittest.TestCase):
+    """What the template says."""
+
+    def setUp(self):
+        self.read = template()
+        self.resources = self.read["Resources"]
+
+    def properties(self, name):
+        return self.resources[name]["Properties"]
+
+    def test_lint(self):
+        done = subprocess.run(
+            [sys.executable, "-c", "from cfnlint.runner import main; main()", str(TEMPLATE)], capture_output=True, text=True, timeout=120)
+        self.assertEqual(done.returncode, 0, (done.stdout + done.stderr)[-3000:])
+
+    def test_size(self):
+        self.assertLess(TEMPLATE.stat().st_size, 51_200, "what CloudFormation takes without a bucket")
+
+    def test_start_script_is_the_one_beside_it(self):
+        self.assertEqual(container(self.read)["Command"], [(FOLDER / "start.sh").read_text()])
+
+    def test_no_secret_is_a_parameter_or_plain(self):
+        for name, parameter in self.read["Parameters"].items():
+            if re.search("password|secret|token|uri$", name, re.I):
+                self.assertTrue(name.endswith("SecretArn"), name)
+                self.assertIn("secretsmanager", parameter["AllowedPattern"])
+        plain = {entry["Name"] for entry in container(self.read)["Environment"]}
+        secret = {entry["Name"] for entry in container(self.read)["Secrets"]}
+        self.assertEqual(secret, {"MONGODB_PASSWORD", "METRICS_TOKEN"})
+        self.assertFalse([name for name in plain if re.search("PASSWORD|TOKEN|URI|SECRET", name)])
+        sources = {entry["Name"]: entry["ValueFrom"] for entry in container(self.read)["Secrets"]}
+        self.assertEqual(sources["MONGODB_PASSWORD"], {"Fn::Sub": "${MongoPasswordSecretArn}:password::"})
+        self.assertEqual(sources["METRICS_TOKEN"], {"Ref": "MetricsToken"})
+
+    def test_never_two_daemons(self):
+        service = self.properties("Service")
+        self.assertEqual(service["DesiredCount"], 1)
+        deployment = service["DeploymentConfiguration"]
+        self.assertEqual((deployment["MinimumHealthyPercent"], deployment["MaximumPercent"]), (0, 100))
+        self.assertEqual(deployment["DeploymentCircuitBreaker"], {"Enable": True, "Rollback": True})
+
+    def test_only_the_chosen_group_gets_in(self):
+        sources = {}
+        for name, resource in self.resources.items():
+            properties = resource["Properties"]
+            rules = properties.get("SecurityGroupIngress", [])
+            if resource["Type"] == "AWS::EC2::SecurityGroupIngress":
+                rules, name = [properties], properties["GroupId"]["Fn::GetAtt"].split(".")[0]
+            for rule in rules:
+                self.assertFalse({"CidrIp", "CidrIpv6", "SourcePrefixListId"} & set(rule), name)
+                source = rule["SourceSecurityGroupId"]
+                source = source.get("Ref") or source["Fn::GetAtt"].split(".")[0]
+                sources.setdefault(name, set()).add((source, rule["FromPort"], rule["ToPort"]))
+        self.assertEqual(sources, {
+            "LoadBalancerGroup": {("ClientSecurityGroup", 443, 443), ("ClientSecurityGroup", 80, 80)},
+            "TaskGroup": {("LoadBalancerGroup", 8484, 8484)},
+            "FilesGroup": {("TaskGroup", 2049, 2049), ("InstanceGroup", 2049, 2049)},
+        })
+
+    def test_only_mongodb_aws_dns_and_files_get_out(self):
+        wide = set()
+        for name, resource in self.resources.items():
+            if resource["Type"] != "AWS::EC2::SecurityGroup":
+                continue
+            rules = resource["Properties"].get("SecurityGroupEgress")
+            self.assertTrue(rules, f"{name}: AWS lets everything out where nothing is said")
+            for rule in rules:
+                if rule["IpProtocol"] == "-1":
+                    self.assertEqual(rule["CidrIp"], "127.0.0.1/32", name)
+                elif rule.get("CidrIp") == "0.0.0.0/0":
+                    wide.add((name, rule["IpProtocol"], rule["FromPort"], rule["ToPort"]))
+                else:
+                    self.assertTrue(
+                        rule.get("CidrIp") in ({"Ref": "MongoCidr"}, {"Ref": "VpcCidr"})
+                        or "DestinationSecurityGroupId" in rule, (name, rule))
+        self.assertEqual(wide, {("TaskGroup", "tcp", 443, 443), ("InstanceGroup", "tcp", 443, 443)})
+
+    def test_roles_are_small(self):
+        everything = []
+        for name, resource in self.resources.items():
+            properties = resource["Properties"]
+            if resource["Type"] == "AWS::IAM::Role":
+                documents = [policy["PolicyDocument"] for policy in properties.get("Policies", [])]
+                if name != "InstanceRole":
+                    self.assertNotIn("ManagedPolicyArns", properties, name)
+            elif resource["Type"] == "AWS::IAM::Policy":
+                documents = [properties["PolicyDocument"]]
+            else:
+                continue
+            for statement in (entry for document in documents for entry in document["Statement"]):
+                actions = statement["Action"]
+                actions = [actions] if isinstance(actions, str) else actions
+                self.assertFalse([action for action in actions if "*" in action], name)
+                if statement["Resource"] == "*":
+                    everything += actions
+        self.assertEqual(everything, ["ecr:GetAuthorizationToken"])
+
+    def test_container_is_confined(self):
+        made = container(self.read)
+        self.assertEqual((made["User"], made["ReadonlyRootFilesystem"]), ("10001:10001", True))
+        self.assertEqual(made["LinuxParameters"]["Capabilities"], {"Drop": ["ALL"]})
+        self.assertGreater(made["StopTimeout"], 30, "the daemon may take 30 s to stop")
+
+    def test_files(self):
+        files = self.resources["Files"]
+        self.assertEqual((files["DeletionPolicy"], files["UpdateReplacePolicy"]), ("Retain", "Retain"))
+        self.assertEqual(files["Properties"]["Encrypted"], True)
+        self.assertEqual(files["Properties"]["BackupPolicy"], {"Status": "ENABLED"})
+        volume = self.properties("Task")["Volumes"][0]["EFSVolumeConfiguration"]
+        self.assertEqual(volume["TransitEncryption"], "ENABLED")
+        self.assertEqual(volume["AuthorizationConfig"], {"AccessPointId": {"Ref": "FilesDoor"}, "IAM": "ENABLED"})
+
+    def test_alarms_reach_the_topic(self):
+        alarms = {n: r["Properties"] for n, r in self.resources.items() if r["Type"] == "AWS::CloudWatch::Alarm"}
+        self.assertEqual(set(alarms), {"FailedRunAlarm", "NoBackupAlarm", "UnhealthyAlarm", "NoTaskAlarm"})
+        for name, alarm in alarms.items():
+            self.assertEqual(alarm["AlarmActions"], [{"Ref": "Alarms"}], name)
+            silent = "notBreaching" if name == "FailedRunAlarm" else "breaching"
+            self.assertEqual(alarm["TreatMissingData"], silent, name)
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Started(unittest.TestCase):
+    """The start script, with the real program."""
+
+    PASSWORD = 'p:/@"%é $x'
+    TOKEN = "0123456789abcdef0123456789abcdef"
+
+    def setUp(self):
+        binary = Path(os.environ.get("BACKUPCTL_TEST_BINARY", ROOT / ".build/debug/backupctl"))
+        if not binary.exists():
+            self.skipTest(f"no program at '{binary.name}': build it first")
+        said = subprocess.run([binary, "daemon", "--help"], capture_output=True, text=True, timeout=60).stdout
+        if "--token-file" not in said:
+            self.skipTest("this program's daemon has no --listen yet")
+        self.base = Path(tempfile.mkdtemp())
+        self.addCleanup(shutil.rmtree, self.base)
+        (self.base / "bin").mkdir()
+        (self.base / "bin/backupctl").symlink_to(binary.resolve())
+        self.started = []
+        self.addCleanup(lambda: [self.stop(process) for process in self.started])
+
+    def start(self, **changed):
+        self.port = free_port()
+        environment = {
+            "PATH": f"{self.base}/bin:{os.environ['PATH']}", "BASE": str(self.base / "state"),
+            "LISTEN": f"127.0.0.1:{self.port}", "LOCK_SECONDS": "1", "MONGODB_SCHEME": "mongodb",
+            "MONGODB_HOST": "127.0.0.1:1", "MONGODB_TLS": "false", "MONGODB_USER": "u@x",
+            "MONGODB_PASSWORD": self.PASSWORD, "MONGODB_DATABASE": "shop", "JOB": "main", "SCHEDULE": "30 2 * * *",
+            "TIME_ZONE": "UTC", "KEEP_DAILY": "7", "KEEP_WEEKLY": "4", "KEEP_MONTHLY": "12",
+            "METRICS_TOKEN": self.TOKEN, **changed,
+        }
+        log = open(self.base / f"log{len(self.started)}", "wb")
+        process = subprocess.Popen(
+            ["/bin/sh", "-c", (FOLDER / "start.sh").read_text()], env=environment, stdout=log, stderr=log)
+        log.close()
+        self.started.append(process)
+        return process
+
+    def stop(self, process):
+        if process.poll() is None:
+            process.send_signal(signal.SIGTERM)
+            process.wait(40)
+        return process.returncode
+
+    def get(self, path, token=None):
+        request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}")
+        if token:
+            request.add_header("Authorization", "Bearer " + token)
+        try:
+            with urllib.request.urlopen(request, timeout=5) as answer:
+                return answer.status
+        except urllib.error.HTTPError as error:
+            return error.code
+
+    def wait_healthy(self, process):
+        for _ in range(200):
+            self.assertIsNone(process.poll(), "the daemon ended")
+            try:
+                return self.assertEqual(self.get("/healthz"), 200)
+            except OSError:
+                time.sleep(0.1)
+        self.fail("not healthy in time")
+
+    def job(self):
+        done = subprocess.run(
+            [self.base / "bin/backupctl", "--state-dir", self.base / "state/state", "job", "show", "main", "--json"],
+            capture_output=True, text=True, timeout=60)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return done.stdout
+
+    def test_makes_the_job_once_and_changes_it_then(self):
+        first = self.start()
+        self.wait_healthy(first)
+        self.assertEqual(self.get("/metrics"), 401)
+        self.assertEqual(self.get("/metrics", self.TOKEN), 200)
+        arguments = Path(f"/proc/{first.pid}/cmdline").read_text()
+        variables = dict(
+            entry.split("=", 1) for entry in Path(f"/proc/{first.pid}/environ").read_text().split("\0") if entry)
+        self.assertNotIn(self.TOKEN, arguments + json.dumps(variables))
+        self.assertNotIn("MONGODB_PASSWORD", variables)
+        from urllib.parse import unquote, urlsplit
+        uri = urlsplit(variables["BACKUPCTL_URI"])
+        self.assertEqual((unquote(uri.username), unquote(uri.password)), ("u@x", self.PASSWORD))
+        self.assertEqual(self.stop(first), 0)
+        self.assertIn("30 2 * * *", self.job())
+        second = self.start(SCHEDULE="15 4 * * *")
+        self.wait_healthy(second)
+        self.assertIn("15 4 * * *", self.job())
+        self.assertEqual(self.stop(second), 0)
+
+    def test_a_second_task_on_the_same_state_does_not_start(self):
+        first = self.start()
+        self.wait_healthy(first)
+        second = self.start()
+        self.assertEqual(second.wait(30), 75)
+        self.assertIn("another task", (self.base / "log1").read_text())
+        self.assertIsNone(first.poll())
+
+
+@mock_aws
+class Made(unittest.TestCase):
+    """Made, changed and removed in moto."""
+
+    def given(self, **changed):
+        ec2 = boto3.client("ec2")
+        vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+        self.subnets = [
+            ec2.create_subnet(VpcId=vpc, CidrBlock=f"10.0.{n}.0/24", AvailabilityZone=f"eu-central-1{zone}")["Subnet"]
+            ["SubnetId"] for n, zone in enumerate("ab")]
+        self.client = ec2.create_security_group(VpcId=vpc, GroupName="client", Description="client")["GroupId"]
+        self.table = ec2.create_route_table(VpcId=vpc)["RouteTable"]["RouteTableId"]
+        atlas = ec2.create_vpc(CidrBlock="192.168.248.0/21")["Vpc"]["VpcId"]
+        self.peering = ec2.create_vpc_peering_connection(VpcId=vpc, PeerVpcId=atlas)["VpcPeeringConnection"][
+            "VpcPeeringConnectionId"]
+        ec2.accept_vpc_peering_connection(VpcPeeringConnectionId=self.peering)
+        certificate = boto3.client("acm").request_certificate(DomainName="backup.example.com")["CertificateArn"]
+        return {
+            "ImageTag": "1.0.0", "VpcId": vpc, "VpcCidr": "10.0.0.0/16", "SubnetA": self.subnets[0],
+            "SubnetB": self.subnets[1], "LoadBalancerSubnets": ",".join(self.subnets),
+            "ClientSecurityGroup": self.client, "MongoHost": "c.example.mongodb.net",
+            "CertificateArn": certificate,
+            "MongoCidr": "192.168.248.0/21", "MongoUser": "backup", "MongoDatabase": "shop",
+            "MongoPasswordSecretArn": SECRET, "Mail": "ops@example.com", **changed}
+
+    def written(self, **parameters):
+        return [{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()]
+
+    def stack(self):
+        return boto3.client("cloudformation").describe_stacks(StackName="backup")["Stacks"][0]
+
+    def make(self, given):
+        boto3.client("cloudformation").create_stack(
+            StackName="backup", TemplateBody=TEMPLATE.read_text(), Parameters=self.written(**given),
+            Capabilities=["CAPABILITY_IAM"])
+        self.assertEqual(self.stack()["StackStatus"], "CREATE_COMPLETE")
+        return {output["OutputKey"]: output["OutputValue"] for output in self.stack()["Outputs"]}
+
+    def kinds(self):
+        listed = boto3.client("cloudformation").list_stack_resources(StackName="backup")["StackResourceSummaries"]
+        return {entry["LogicalResourceId"]: entry["ResourceType"] for entry in listed}
+
+    def not_made(self):
+        skipped = {"Record", "PeeringRouteA", "PeeringRouteB"} if "Instances" not in self.kinds() else set()
+        wanted = {
+            name for name, one in template()["Resources"].items()
+            if name not in skipped and not (skipped and one.get("Condition") == "OnInstances")}
+        return wanted - set(self.kinds())
+
+    def task(self, outputs):
+        ecs = boto3.client("ecs")
+        service = ecs.describe_services(cluster=outputs["ClusterName"], services=[outputs["ServiceName"]])["services"][0]
+        return service, ecs.describe_task_definition(taskDefinition=service["taskDefinition"])["taskDefinition"]
+
+    def test_fargate(self):
+        given = self.given()
+        outputs = self.make(given)
+        # The secret is of a kind that moto does not make.
+        self.assertEqual(set(outputs), set(template()["Outputs"]) - {"MetricsTokenArn"})
+        self.assertEqual(self.not_made(), {
+            name for name, one in template()["Resources"].items() if "Condition" not in one
+            and one["Type"] in NOT_IN_MOTO})
+        self.assertRegex(outputs["Url"], r"^https://[A-Za-z0-9.-]+$")
+        self.assertRegex(outputs["FileSystemId"], "^fs-")
+        service, task = self.task(outputs)
+        self.assertEqual(service["desiredCount"], 1)
+        self.assertTrue(task["containerDefinitions"][0]["image"].endswith("/backupctl:1.0.0"))
+        # moto 5.2.5 gives a secret's name back, not where it comes from: that is read in the template's text.
+        self.assertEqual(
+            {entry["name"] for entry in task["containerDefinitions"][0]["secrets"]},
+            {"MONGODB_PASSWORD", "METRICS_TOKEN"})
+        self.assertNotIn("Instances", self.kinds())
+        self.assertNotIn("PeeringRouteA", self.kinds())
+        self.assertNotIn("Record", self.kinds())
+
+        balancers = boto3.client("elbv2")
+        balancer = balancers.describe_load_balancers()["LoadBalancers"][0]
+        listeners = {
+            one["Port"]: one
+            for one in balancers.describe_listeners(LoadBalancerArn=balancer["LoadBalancerArn"])["Listeners"]}
+        redirect = listeners[80]["DefaultActions"][0]["RedirectConfig"]
+        self.assertEqual((redirect["Protocol"], redirect["StatusCode"]), ("HTTPS", "HTTP_301"))
+        self.assertEqual(listeners[443]["SslPolicy"], "ELBSecurityPolicy-TLS13-1-2-2021-06")
+        self.assertEqual(balancers.describe_target_groups()["TargetGroups"][0]["HealthCheckPath"], "/healthz")
+        group = boto3.client("ec2").describe_security_groups(GroupIds=balancer["SecurityGroups"])["SecurityGroups"][0]
+        for rule in group["IpPermissions"]:
+            self.assertEqual(rule["IpRanges"], [])
+            self.assertEqual([pair["GroupId"] for pair in rule["UserIdGroupPairs"]], [self.client])
+        files = boto3.client("efs").describe_file_systems(FileSystemId=outputs["FileSystemId"])["FileSystems"][0]
+        self.assertTrue(files["Encrypted"])
+        mails = boto3.client("sns").list_subscriptions_by_topic(TopicArn=outputs["AlarmTopicArn"])["Subscriptions"]
+        self.assertEqual([(mail["Protocol"], mail["Endpoint"]) for mail in mails], [("email", "ops@example.com")])
+
+        cloud = boto3.client("cloudformation")
+        cloud.update_stack(
+            StackName="backup", UsePreviousTemplate=True, Capabilities=["CAPABILITY_IAM"],
+            Parameters=self.written(**{**given, "ImageTag": "1.1.0", "Schedule": "15 4 * * *"}))
+        self.assertEqual(self.stack()["StackStatus"], "UPDATE_COMPLETE")
+        # moto makes the new task definition, but with CloudFormation's names, which boto3 drops, and does not give it
+        # to a service whose own text is the same: so it is read where moto keeps it.
+        kept = get_backend("ecs")["123456789012"]["eu-central-1"].task_definitions["backup"]
+        self.assertEqual(len(kept), 2)
+        changed = {key.lower(): value for key, value in kept[2].container_definitions[0].items()}
+        self.assertTrue(changed["image"].endswith("/backupctl:1.1.0"))
+        self.assertIn("15 4 * * *", [one.get("Value", one.get("value")) for one in changed["environment"]])
+
+        cloud.delete_stack(StackName="backup")
+        self.assertEqual(balancers.describe_load_balancers()["LoadBalancers"], [])
+        self.assertEqual(cloud.list_stacks(StackStatusFilter=["DELETE_COMPLETE"])["StackSummaries"][0]["StackName"],
+                         "backup")
+
+    def test_instances_record_and_peering(self):
+        zone = boto3.client("route53").create_hosted_zone(Name="example.com", CallerReference="1")["HostedZone"]["Id"]
+        given = self.given(
+            LaunchType="EC2", HostedZoneId=zone.split("/")[-1], DomainName="backup.example.com")
+        given.update(PeeringConnectionId=self.peering, PeeringRouteTableA=self.table)
+        outputs = self.make(given)
+        self.assertEqual(outputs["Url"], "https://backup.example.com")
+        self.assertEqual(self.not_made(), {"PeeringRouteB"} | {
+            name for name, one in template()["Resources"].items() if one["Type"] in NOT_IN_MOTO})
+        self.assertNotIn("PeeringRouteB", self.kinds())
+        group = boto3.client("autoscaling").describe_auto_scaling_groups()["AutoScalingGroups"][0]
+        self.assertEqual((group["MinSize"], group["MaxSize"]), (1, 2))
+        routes = boto3.client("ec2").describe_route_tables(RouteTableIds=[self.table])["RouteTables"][0]["Routes"]
+        self.assertIn(
+            ("192.168.248.0/21", self.peering),
+            [(route.get("DestinationCidrBlock"), route.get("VpcPeeringConnectionId")) for route in routes])
+        records = boto3.client("route53").list_resource_record_sets(HostedZoneId=zone)["ResourceRecordSets"]
+        self.assertIn(("backup.example.com", "A"), [(record["Name"].rstrip("."), record["Type"]) for record in records])
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,114 @@
+#!/usr/bin/env bash
+# Makes what is given to others: dist.sh tar|deb
+#
+# The program is built in .build/static, with Swift's libraries linked in; the C libraries stay those of the system. Paths
+# of this machine are mapped away, and times are $SOURCE_DATE_EPOCH, else the last commit's.
+
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+umask 022
+export LC_ALL=C TZ=UTC
+SOURCE_DATE_EPOCH="${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct)}"
+export SOURCE_DATE_EPOCH
+readonly out="$PWD/.build/dist" scratch="$PWD/.build/static"
+readonly stage="$out/stage"
+
+fail() {
+    printf 'error: %s\n' "$1" >&2
+    exit 1
+}
+
+build() {
+    swift build -c release --product backupctl --static-swift-stdlib --scratch-path "$scratch" \
+        -Xswiftc -gnone -Xswiftc -file-prefix-map -Xswiftc "$PWD=." -Xcc "-ffile-prefix-map=$PWD=." -Xcc -g0
+    rm -rf "$stage"
+    mkdir -p "$stage"
+    strip --strip-all -o "$out/backupctl" "$scratch/release/backupctl"
+    ! ldd "$out/backupctl" | grep -q 'libswift\|libFoundation\|libdispatch' || fail 'Swift was not linked in'
+    touch -d "@$SOURCE_DATE_EPOCH" "$out/backupctl"
+    version="$("$out/backupctl" --version | sed -n 1p)"
+    [[ "$version" =~ ^[0-9][0-9.]*$ ]] || fail "the program says that its version is '$version'"
+}
+
+# The licences of all that is linked in: of every package that was resolved, and Swift's own.
+licences() {
+    local folder file name toolchain
+    toolchain="$(dirname "$(dirname "$(readlink -f "$(command -v swift)")")")"
+    install -D -m 644 LICENSE "$1/backupctl/LICENSE"
+    install -D -m 644 "$toolchain/share/swift/LICENSE.txt" "$1/swift/LICENSE.txt"
+    # Yams has libyaml in it without its licence.
+    install -D -m 644 deploy/licences/libyaml/LICENSE "$1/libyaml/LICENSE"
+    for folder in "$scratch"/checkouts/*/; do
+        name="$(basename "$folder")"
+        while IFS= read -r file; do
+            install -D -m 644 "$folder/$file" "$1/$name/$file"
+        done < <(cd "$folder" && find . -type f -not -path './.git/*' \( -name 'LICENSE*' -o -name 'NOTICE*' \) \
+            -printf '%P\n' | sort)
+        [ -d "$1/$name" ] || fail "package '$name' has no licence"
+    done
+}
+
+settle_times() { find "$1" -exec touch -h -d "@$SOURCE_DATE_EPOCH" {} +; }
+
+make_tar() {
+    local name
+    name="backupctl-$version-linux-$(uname -m)"
+    BINARY="$out/backupctl" PREFIX="/$name" DESTDIR="$stage" scripts/install.sh install
+    # In the tar the units are as for /usr: where it is unpacked is not known.
+    install -m 644 -t "$stage/$name/lib/systemd/system" deploy/systemd/*.service
+    licences "$stage/$name/share/doc/backupctl/licences"
+    install -m 644 -t "$stage/$name/share/doc/backupctl" README.md CHANGELOG.md
+    settle_times "$stage/$name"
+    tar -C "$stage" --sort=name --owner=0 --group=0 --numeric-owner --mtime="@$SOURCE_DATE_EPOCH" --format=ustar \
+        -cf - "$name" | gzip -9n >"$out/$name.tar.gz"
+    (cd "$out" && sha256sum "$name.tar.gz" >SHA256SUMS)
+    echo "$out/$name.tar.gz"
+}
+
+# What packages hold the libraries that the program is linked with, as Depends has them.
+dependencies() {
+    mkdir -p "$out/shlibs/debian"
+    printf 'Source: backupctl\n\nPackage: backupctl\nArchitecture: any\n' >"$out/shlibs/debian/control"
+    (cd "$out/shlibs" && dpkg-shlibdeps -O -e"$out/backupctl" 2>/dev/null) | sed -n 's/^shlibs:Depends=//p'
+    rm -rf "$out/shlibs"
+}
+
+make_deb() {
+    local root="$stage/deb" doc package needed
+    doc="$root/usr/share/doc/backupctl"
+    needed="$(dependencies)"
+    [ -n "$needed" ] || fail "cannot tell which libraries are needed: is 'dpkg-dev' installed?"
+    BINARY="$out/backupctl" PREFIX=/usr DESTDIR="$root" ZSH_DIR=/usr/share/zsh/vendor-completions \
+        scripts/install.sh install
+    find "$root/usr/share/man" -name '*.1' -exec gzip -9n {} +
+    licences "$stage/licences"
+    install -d "$doc" "$root/DEBIAN"
+    install -m 644 deploy/debian/copyright "$doc/copyright"
+    # One file: the licence that most of them have is not to be in 'copyright' again.
+    (cd "$stage/licences" && find . -type f | sort | while IFS= read -r file; do
+        printf '==== %s ====\n\n' "${file#./}"
+        cat "$file"
+        printf '\n'
+    done) | gzip -9n >"$doc/third-party.txt.gz"
+    printf 'backupctl (%s-1) stable; urgency=medium\n\n  * See CHANGELOG.md of the source.\n\n -- %s  %s\n' "$version" \
+        "$(sed -n 's/^Maintainer: //p' deploy/debian/control)" "$(date -R -d "@$SOURCE_DATE_EPOCH")" |
+        gzip -9n >"$doc/changelog.Debian.gz"
+    install -D -m 644 deploy/debian/lintian-overrides "$root/usr/share/lintian/overrides/backupctl"
+    sed -e "s/@VERSION@/$version-1/" -e "s/@ARCH@/$(dpkg --print-architecture)/" -e "s/@DEPENDS@/$needed/" \
+        -e "s/@SIZE@/$(du -sk --apparent-size "$root" | cut -f1)/" deploy/debian/control >"$root/DEBIAN/control"
+    install -m 755 -t "$root/DEBIAN" deploy/debian/{postinst,prerm,postrm}
+    (cd "$root" && find usr -type f -print0 | sort -z | xargs -0 md5sum) >"$root/DEBIAN/md5sums"
+    chmod 644 "$root/DEBIAN/md5sums" "$root/DEBIAN/control"
+    settle_times "$root"
+    package="$out/backupctl_$version-1_$(dpkg --print-architecture).deb"
+    dpkg-deb --root-owner-group -Zxz -z3 --build "$root" "$package" >/dev/null
+    echo "$package"
+}
+
+case "${1:-}" in
+tar | deb) ;;
+*) fail "cannot make '${1:-}': say 'tar' or 'deb'" ;;
+esac
+build
+"make_$1"
+rm -rf "$stage"
