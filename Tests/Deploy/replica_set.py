@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import secrets
 import shutil
 import signal
@@ -9,6 +10,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 import pymongo
@@ -51,10 +53,17 @@ def ask():
 
 
 def free_ports(count):
-    sockets = [socket.socket() for _ in range(count)]
+    """Below the range from which the system takes ports for clients: nobody else is given them meanwhile."""
+    sockets = []
     try:
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
+        while len(sockets) < count:
+            one = socket.socket()
+            try:
+                one.bind(("127.0.0.1", random.randrange(15_000, 30_000)))
+            except OSError:
+                one.close()
+                continue
+            sockets.append(one)
         return [one.getsockname()[1] for one in sockets]
     finally:
         for one in sockets:
@@ -74,6 +83,23 @@ class ReplicaSet:
         self.key = self.write("keyfile", secrets.token_hex(100))
         for port in self.ports:
             self.start(port)
+        for port in self.ports:
+            self.wait(port)
+
+    def wait(self, port):
+        """Until a member takes connections; what it logged, if it ends instead."""
+        end = time.monotonic() + 120
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", port), timeout=5).close()
+                return
+            except OSError:
+                if self.members[port].poll() is None and time.monotonic() < end:
+                    time.sleep(0.1)
+                    continue
+            log = (self.folder / f"{port}.log").read_text()[-1500:]
+            self.remove()
+            raise AssertionError(f"the member on port {port} does not answer: {log}")
 
     def write(self, name, text):
         path = self.folder / name
@@ -94,7 +120,7 @@ class ReplicaSet:
         """A script of deploy/mongodb; what it printed."""
         shell = self.write("shell.js", SHELL)
         done = subprocess.run(
-            ["node", shell, sys.executable, __file__, SCRIPTS / script], capture_output=True, text=True, timeout=90,
+            ["node", shell, sys.executable, __file__, SCRIPTS / script], capture_output=True, text=True, timeout=180,
             env={"PATH": os.environ["PATH"], "URI": uri, "PASSWORDS": str(self.folder / "secrets"), **variables})
         if done.returncode != 0:
             raise AssertionError(f"{script}: {done.stdout}{done.stderr[-1500:]}")
