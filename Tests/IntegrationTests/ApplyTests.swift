@@ -121,4 +121,19 @@ struct ApplyTests {
         let result = try backupctl.run(["apply", "-f", file], within: 20)
         expectRefusal(result, status: 64, "line 2: anchors and aliases")
     }
+
+    /// A line that looks like a comment, and is the end of a text in quotes.
+    @Test(arguments: ["\"", "'"]) func anAliasBombBehindAQuoteEndsAtOnce(quote: String) throws {
+        var text = "{version: 1, k: \(quote)x\n#\(quote), a0: &a0 [1,1,1,1,1,1,1,1,1,1]"
+        for level in 1...9 {
+            let names = Array(repeating: "*a\(level - 1)", count: 10).joined(separator: ",")
+            text += ", a\(level): &a\(level) [\(names)]"
+        }
+        let file = try fixture.write(text + ", ? *a9 : 1, ? [*a9] : 2}\n", to: "bomb.yaml")
+        let result = try backupctl.run(["apply", "-f", file], within: 20)
+        expectRefusal(result, status: 64, "line 2: anchors and aliases")
+        // Comments that talk of both are comments.
+        let commented = "# &a is no anchor\n" + Self.two + "  # 'c' is \"*a\" no more\n"
+        try backupctl.must("apply", "-f", fixture.write(commented, to: "commented.yaml"))
+    }
 }

@@ -124,13 +124,17 @@ extension YAMLValue {
     private static func refuseAliases(_ text: String) throws {
         var anchor: Int?
         var hasAlias = false
+        var mayBeQuoted = false
         let lines = text.replacing("\r\n", with: "\n").unicodeScalars
             .split(omittingEmptySubsequences: false, whereSeparator: lineBreaks.contains)
         for (index, scalars) in lines.enumerated() {
             let line = Substring(scalars).utf8
-            guard line.first(where: { $0 != UInt8(ascii: " ") && $0 != UInt8(ascii: "\t") }) != UInt8(ascii: "#") else {
-                continue
+            let hasQuote = line.contains { "\"'".utf8.contains($0) }
+            // A line of a text in quotes may begin so, too, end the text, and go on with anything.
+            if line.first(where: { $0 != UInt8(ascii: " ") && $0 != UInt8(ascii: "\t") }) == UInt8(ascii: "#") {
+                guard mayBeQuoted, hasQuote else { continue }
             }
+            mayBeQuoted = mayBeQuoted || hasQuote
             if anchor == nil, holds(UInt8(ascii: "&"), line) { anchor = index + 1 }
             hasAlias = hasAlias || holds(UInt8(ascii: "*"), line)
         }
