@@ -181,12 +181,13 @@ package enum ToolArguments {
         "quiet": "what the tool says is how we know what it did",
         "help": "it would do nothing else", "version": "it would do nothing else",
         "nooptionsrestore": "collections would not be those of the archive",
+        "bypassdocumentvalidation": "it is given always",
     ]
 
     /// Refuses what is no option in one word, and options of the list, whichever way they are spelled.
     package static func check(_ arguments: [String]) throws {
         for argument in arguments {
-            let shown = argument.escapedForDisplay
+            let shown = shown(argument)
             guard argument.hasPrefix("-"), argument.utf8.count > 1, !argument.utf8.contains(0) else {
                 throw BackupError(
                     .usage, "cannot pass on '\(shown)': it is not an option", hint: "write --option=value as one word.")
@@ -197,16 +198,33 @@ package enum ToolArguments {
             let name = argument.dropFirst(2).prefix { $0 != "=" }.lowercased()
             guard isName(name) else {
                 throw BackupError(
-                    .usage, "cannot pass on '--\(name.escapedForDisplay)': its name is not one of letters and digits",
+                    .usage, "cannot pass on '\(shown)': its name is not one of letters and digits",
                     hint: "write --option=value as one word.")
             }
             if let reason = reason(toRefuse: name) {
-                throw BackupError(.usage, "refusing to pass on '--\(name)': \(reason)")
+                throw BackupError(.usage, "refusing to pass on '\(shown)': \(reason)")
             }
             guard !argument.contains("://") else {
-                throw BackupError(.usage, "refusing to pass on '--\(name)': a connection string may hold a secret")
+                throw BackupError(.usage, "refusing to pass on '\(shown)': a connection string may hold a secret")
             }
         }
+    }
+
+    /// Of an argument, what surely is no value: what is refused may be refused for the secret in it.
+    private static func shown(_ argument: String) -> String {
+        guard argument.hasPrefix("-") else { return "..." }
+        guard argument.hasPrefix("--") else {
+            return String(argument.unicodeScalars.prefix(2)).escapedForDisplay + "..."
+        }
+        let name = String(
+            String.UnicodeScalarView(
+                argument.unicodeScalars.dropFirst(2).prefix {
+                    $0.isASCII && ($0.properties.isAlphabetic || $0 == "-" || ("0"..."9").contains($0))
+                }))
+        let lower = name.lowercased()
+        let ends = (secretWords + ["password"]).compactMap { word in lower.firstRange(of: word)?.upperBound }
+        guard let end = ends.max() else { return "--" + name }
+        return "--" + lower[..<end] + (end == lower.endIndex ? "" : "...")
     }
 
     private static func isName(_ name: String) -> Bool {

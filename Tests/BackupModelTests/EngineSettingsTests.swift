@@ -73,6 +73,17 @@ struct EngineSettingsTests {
     }
 
     @Test(arguments: [
+        "--password hunter2", "--password:hunter2", "-phunter2", "--passwordhunter2", "hunter2", "--mySecrethunter2",
+        "--passwor=hunter2", "--x hunter2",
+    ]) func whatIsRefusedIsNotShown(_ argument: String) throws {
+        let error = try #require(throws: BackupError.self) {
+            try EngineSettings(dump: DumpOptions(extraArguments: [argument])).check(
+                engine: .mongodump, scope: .deployment, withUsers: false)
+        }
+        #expect(!error.message.lowercased().contains("hunter2"), "\(error.message)")
+    }
+
+    @Test(arguments: [
         "--forceTableScan", "--compressors=snappy", "--convertLegacyIndexes", "--stopOnError", "-vv", "--ssl",
         "--sslCAFile=/a b", "--sslPEMKeyFile=/k", "--tlsInsecure", "--verbose=2", "--authenticationMechanism=X",
         "--serverSelectionTimeout=5", "--objcheck", "--fixDottedHashIndex", "--dumpConcurrency=2",
