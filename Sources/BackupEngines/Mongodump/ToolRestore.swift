@@ -142,7 +142,7 @@ extension ToolRestore {
                 return result
             }
             let before = item.action == .merge ? target.documents[item.namespace] ?? 0 : 0
-            compare(&result, with: arrival, before: before, tap)
+            compare(&result, with: arrival, before: before, isAdded: item.action == .merge, tap)
             return result
         }
         blame(said, on: &namespaces)
@@ -177,28 +177,30 @@ extension ToolRestore {
     struct Arrival: Sendable {
         /// Buckets for a time series; nil for a view, and where the server does not say.
         var documents: Int64?
-        /// Whether the server removes documents by itself.
+        /// Whether the server removes documents by itself after a time.
         var expires: Bool
+        /// Whether it does where there is no room for more.
+        var isCapped: Bool
     }
 
     /// The target cannot have fewer documents than it had and the tool says it restored, those aside that the server
     /// itself may have removed.
     private func compare(
-        _ result: inout RestoredNamespace, with arrival: Arrival, before: Int64, _ tap: RestoreTap
+        _ result: inout RestoredNamespace, with arrival: Arrival, before: Int64, isAdded: Bool, _ tap: RestoreTap
     ) {
         guard let count = arrival.documents, count < before &+ result.restored else { return }
-        let added = max(0, count &- before)
+        // What the target had may expire by rules of its own, and make room in a capped collection.
+        guard !isAdded || !(arrival.expires || arrival.isCapped) else {
+            run.transcript.warn(
+                "'\(result.namespace)' had \(before) documents and has \(count): the server removes some by itself, so "
+                    + "whether \(result.restored) were added cannot be told")
+            return
+        }
         guard arrival.expires else {
             let were = before == 0 ? "" : ", \(before) were there before"
             result.errors.append(
                 "mongorestore says that \(result.restored) documents were restored\(were), and \(count) are there")
-            result.restored = min(added, result.restored)
-            return
-        }
-        guard before == 0 else {
-            run.transcript.warn(
-                "'\(result.namespace)' had \(before) documents and has \(count): its documents expire, so whether "
-                    + "\(result.restored) were added cannot be told")
+            result.restored = min(max(0, count &- before), result.restored)
             return
         }
         // What failed may be among what stays.
@@ -233,7 +235,8 @@ extension ToolRestore {
                 let place = listed.kind == .timeseries ? namespace.buckets : namespace
                 var arrival = Arrival(
                     documents: listed.kind == .view ? nil : connection.estimate(place)?.documents,
-                    expires: listed.options["expireAfterSeconds"] != nil)
+                    expires: listed.options["expireAfterSeconds"] != nil,
+                    isCapped: listed.options["capped"]?.isTrue ?? false)
                 if listed.kind == .collection, !arrival.expires {
                     let indexes = try connection.indexes(of: namespace) ?? []
                     arrival.expires = indexes.contains { $0["expireAfterSeconds"] != nil }
