@@ -163,6 +163,18 @@ import Testing
         #expect(try #require(proved) > TickingClock.start + 4 * 86400)
     }
 
+    /// Damage that comes right after a run: who prunes by hand does not rely on that run's own reading.
+    @Test func aPruneByHandReadsWhatAFreshRunStored() throws {
+        let site = try PruneSite()
+        let snapshots = try site.run(times: 3)
+        let handle = try FileHandle(forUpdating: URL(filePath: site.path(snapshots[0])))
+        try handle.seek(toOffset: try handle.seekToEnd() / 2)
+        try handle.write(contentsOf: Data(repeating: 0, count: 20))
+        try handle.close()
+        #expect(try site.pruneAll().removed == [snapshots[2]])
+        #expect(try site.catalog.snapshot(matching: snapshots[0]).state == .damaged)
+    }
+
     @Test(arguments: [false, true]) func aRepositoryThatIsGoneIsAnErrorNotAnEmptyPlan(_ isDryRun: Bool) throws {
         let prune = try PruneSite()
         try prune.run(times: 3)

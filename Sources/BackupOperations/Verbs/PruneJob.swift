@@ -25,7 +25,7 @@ package struct PruneJob {
     package func afterRun(job: BackupModel.Job) -> PruneResult? {
         guard job.retention != nil else { return nil }
         do {
-            return try run(job: job, PruneOptions())
+            return try run(job: job, PruneOptions(), trustsProof: true)
         } catch {
             return PruneResult(job: job.name.text, state: .failed, error: BackupError(error))
         }
@@ -34,6 +34,11 @@ package struct PruneJob {
     /// Makes the plan and, unless it is a dry run, does what it says. Throws when there is no policy, and when catalog
     /// or repository cannot be read.
     package func run(job: BackupModel.Job, _ options: PruneOptions) throws -> PruneResult {
+        try run(job: job, options, trustsProof: false)
+    }
+
+    /// `trustsProof`: a snapshot that was read a short time ago is not read again.
+    private func run(job: BackupModel.Job, _ options: PruneOptions, trustsProof: Bool) throws -> PruneResult {
         guard let policy = job.retention else {
             throw BackupError(
                 .refused, "cannot prune job '\(job.name)': it has no retention policy, so everything is kept",
@@ -49,10 +54,12 @@ package struct PruneJob {
         let clock = options.isDryRun ? try workspace.peekClock(at: time) : try workspace.readClock(at: time)
         var decision = try decide(job, policy, clock: clock, options, at: time)
         if !options.isDryRun {
-            while decision.removesSomething, let damage = try proveNewestGood(of: job, at: time) {
+            while decision.removesSomething, let damage = try proveNewestGood(of: job, trustsProof, at: time) {
                 result.warnings.append(damage.message)
                 decision = try decide(job, policy, clock: clock, options, at: time)
             }
+            // Reading may have taken long: what happened meanwhile counts.
+            if decision.removesSomething { decision = try decide(job, policy, clock: clock, options, at: time) }
         }
         result.take(decision.plan, decision.brakes)
         guard !options.isDryRun else { return result }
@@ -83,13 +90,20 @@ package struct PruneJob {
     static let freshness: TimeInterval = 900
 
     /// Before others go, what stays as the last good one is read back. Gives why it is not good.
-    private func proveNewestGood(of job: BackupModel.Job, at time: Date) throws -> BackupError? {
+    private func proveNewestGood(
+        of job: BackupModel.Job, _ trustsProof: Bool, at time: Date
+    ) throws -> BackupError? {
         guard let newest = try workspace.snapshots(job: job.name.text).first(where: { $0.state == .good }) else {
             return nil
         }
         let age = newest.verifiedAt.map { time.timeIntervalSince($0) } ?? .infinity
-        guard !(0..<Self.freshness).contains(age) else { return nil }
-        return try ProveSnapshot(workspace: workspace).prove(newest, at: time) { try cancellation.check() }
+        guard !(trustsProof && (0..<Self.freshness).contains(age)) else { return nil }
+        do {
+            return try ProveSnapshot(workspace: workspace).prove(newest, at: time) { try cancellation.check() }
+        } catch let error as BackupError where error.code == .cancelled {
+            // It stays cancelled: the removal, which records that, stops before the first one.
+            return nil
+        }
     }
 
     /// Reads what there is and decides; changes nothing.
