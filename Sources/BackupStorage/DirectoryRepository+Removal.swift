@@ -11,7 +11,7 @@ extension DirectoryRepository {
         }
         // Both must be files before one of them goes.
         let manifest = try folder.existingFile(location.manifestName)
-        let archive = try folder.existingFile(location.archiveName)
+        let archive = try folder.existingFile(location.archiveName, toLock: true)
         do {
             if let archive { try folder.lock(archive.descriptor, LOCK_EX | LOCK_NB) }
             let digest = try manifest.map { try sha256($0.source().collect(limit: SnapshotManifest.largestFile)) }
@@ -59,7 +59,7 @@ extension DirectoryRepository {
     private func sweep(_ run: RunID, _ folder: Folder) throws -> Bool {
         let manifest = Self.manifestName(of: run)
         _ = try folder.fileSize(manifest)
-        if let file = try folder.existingFile(run.text) {
+        if let file = try folder.existingFile(run.text, toLock: true) {
             do {
                 try folder.lock(file.descriptor, LOCK_EX | LOCK_NB)
             } catch let error as CallFailed where error.code == EWOULDBLOCK {

@@ -62,10 +62,13 @@ final class Folder {
     }
 
     /// Opens a regular file for reading, or gives nil when nothing has that name.
-    func existingFile(_ name: String) throws -> DiskFile? {
+    ///
+    /// `toLock`: open for writing too, without which file systems on a network give no exclusive lock (`flock(2)`).
+    func existingFile(_ name: String, toLock: Bool = false) throws -> DiskFile? {
         do {
             // O_NONBLOCK: a FIFO planted under the name must not hold the open up.
-            let descriptor = try calls.open(name, in: descriptor, flags: O_RDONLY | O_NONBLOCK, mode: 0)
+            let descriptor = try calls.open(
+                name, in: descriptor, flags: (toLock ? O_RDWR : O_RDONLY) | O_NONBLOCK, mode: 0)
             return try DiskFile(descriptor: descriptor, name: path(of: name))
         } catch let error as CallFailed where error.code == ENOENT {
             return nil

@@ -142,6 +142,13 @@ final class FaultyCalls: FileCalls {
 
     func lock(_ descriptor: Int32, _ operation: Int32) throws {
         try step()
+        try Self.refuseAsNetworksDo(descriptor, operation)
         try system.lock(descriptor, operation)
+    }
+
+    /// NFS gives exclusive locks to those only who may write (`flock(2)`).
+    private static func refuseAsNetworksDo(_ descriptor: Int32, _ operation: Int32) throws {
+        let mode = fcntl(descriptor, F_GETFL) & O_ACCMODE
+        if operation & LOCK_EX != 0, mode == O_RDONLY { throw CallFailed(EBADF) }
     }
 }

@@ -140,7 +140,12 @@ final class FaultyFileCalls: FileCalls {
     func status(of descriptor: Int32) throws -> stat { try system.status(of: descriptor) }
     func status(_ name: String, in folder: Int32) throws -> stat { try system.status(name, in: folder) }
     func names(in folder: Int32) throws -> [String] { try system.names(in: folder) }
-    func lock(_ descriptor: Int32, _ operation: Int32) throws { try system.lock(descriptor, operation) }
+    /// NFS gives exclusive locks to those only who may write (`flock(2)`).
+    func lock(_ descriptor: Int32, _ operation: Int32) throws {
+        let mode = fcntl(descriptor, F_GETFL) & O_ACCMODE
+        if operation & LOCK_EX != 0, mode == O_RDONLY { throw CallFailed(EBADF) }
+        try system.lock(descriptor, operation)
+    }
 
     func open(_ name: String, in folder: Int32, flags: Int32, mode: mode_t) throws -> Int32 {
         if flags & O_CREAT != 0 { try step() }
