@@ -82,12 +82,12 @@ package struct ApplyConfiguration {
 
     /// A repository stays where it is.
     private func check(_ repository: RepositoryDefinition) throws {
-        guard let record = try workspace.catalog.repository(named: repository.name), record.location != repository.path,
-            realPath(record.location) != realPath(repository.path)
-        else { return }
+        guard let record = try workspace.catalog.repository(named: repository.name) else { return }
+        let place = try workspace.path(of: record)
+        guard place != repository.path, realPath(place) != realPath(repository.path) else { return }
         throw ConfigurationProblem(
             line: repository.line,
-            "repository '\(repository.name)' is in '\(record.location)', and cannot be moved by a configuration",
+            "repository '\(repository.name)' is in '\(place)', and cannot be moved by a configuration",
             hint: "leave 'repositories' out, or write the path that it has.")
     }
 
