@@ -242,13 +242,11 @@ package enum ToolArguments {
         guard !harmless.contains(name) else { return nil }
         if secretWords.contains(where: name.contains) { return "it may be a secret" }
         let similar = refused.keys.filter { $0.utf8.count > 1 && ($0.hasPrefix(name) || name.hasPrefix($0)) }
-        return similar.min().map { "it looks like '--\($0)', of which: \(refused[$0] ?? "")" }
+        return similar.min().map { "it looks like '--\($0)' (\(refused[$0] ?? ""))" }
     }
 
     private static let secretWords = ["pass", "pw", "secret", "token", "credential"]
 
     /// Options of the tools, in lower case, that look like one of the others and are not.
-    private static let harmless: Set<String> = [
-        "ssl"
-    ]
+    private static let harmless: Set<String> = ["ssl"]
 }

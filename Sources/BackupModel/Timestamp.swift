@@ -61,9 +61,8 @@ package enum Timestamp {
 
     private static func isDigit(_ byte: UInt8) -> Bool { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) }
 
-    /// A time far outside the calendar (a damaged row) must not trap: it shows as the nearest end.
-    /// The template with its zeros replaced by the digits of year, month, day, hour, minute and second. Years are from 0 to
-    /// 9999 here; others are cut to that.
+    /// The template with its zeros replaced by the digits of year, month, day, hour, minute and second. A
+    /// time far outside the calendar (a damaged row) must not trap: it shows as the nearest end.
     private static func fill(_ template: StaticString, _ time: Date) -> String {
         let seconds = time.wholeSeconds
         let day = CivilTime.floorDivide(seconds, 86400)

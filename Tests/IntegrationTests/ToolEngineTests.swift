@@ -192,6 +192,20 @@ struct ToolEngineTests {
         #expect(try bench.deployment.count(bench.copy, "orders") == 250)
     }
 
+    /// The server makes room by itself: fewer than before and added is no loss.
+    @Test func aCappedTargetMakesAMergeDoubtfulNotPartial() throws {
+        try bench.deployment.insert(SampleData.documents(0..<80), into: database, "log")
+        try makeJob()
+        try backupctl.must("run", "t")
+        _ = try bench.deployment.runCommand(
+            bench.copy, ["create": "log", "capped": true, "size": 1_000_000, "max": 100], write: true)
+        try bench.deployment.insert(SampleData.documents(1000..<1050), into: bench.copy, "log")
+        let result = try restore("--existing", "merge", to: bench.toCopy)
+        #expect(result.status == 0, "\(result)")
+        #expect(try bench.deployment.count(bench.copy, "log") == 100)
+        #expect(try result.json()["warnings"].strings.contains { $0.contains("the server removes some by itself") })
+    }
+
     /// What cannot have expired must be there.
     @Test func aSilentLossIsSeenWhereDocumentsExpire() throws {
         let now = Int64(Date().timeIntervalSince1970) * 1000
