@@ -10,17 +10,22 @@ import Testing
 
     init() throws { scratch = try Scratch() }
 
-    @Test(arguments: [0o000, 0o022, 0o077])
-    func modesDoNotDependOnTheUmask(mask: mode_t) throws {
-        let state = try Umask.set(mask) { try StateDirectory.open(at: scratch.path(of: "a/b/state")) }
-        try Umask.set(mask) { try PrivateFile.write("text", to: state.secrets + "/x") }
+    @Test(arguments: [0o000, 0o022, 0o077] as [Int32])
+    func modesDoNotDependOnTheUmask(mask: Int32) async throws {
+        let path = scratch.path(of: "a/b/state")
+        // The mask belongs to the whole process, and tests beside this one would make folders with it.
+        await #expect(processExitsWith: .success) { [path = path as String, mask = mask as Int32] in
+            umask(mode_t(mask))
+            let state = try StateDirectory.open(at: path)
+            try PrivateFile.write("text", to: state.secrets + "/x")
+            RunLog(path: state.path + "/logs/x.log", now: { .now }).write("text")
+            exit(EXIT_SUCCESS)
+        }
         for folder in ["a", "a/b", "a/b/state", "a/b/state/logs", "a/b/state/secrets"] {
             #expect(try mode(scratch.path(of: folder)) == 0o700, "\(folder)")
         }
-        #expect(try mode(state.secrets + "/x") == 0o600)
-        let log = state.path + "/logs/x.log"
-        Umask.set(mask) { RunLog(path: log, now: { .now }).write("text") }
-        #expect(try mode(log) == 0o600)
+        #expect(try mode(path + "/secrets/x") == 0o600)
+        #expect(try mode(path + "/logs/x.log") == 0o600)
     }
 
     @Test func writingReplacesWholeAndLeavesNothingElse() throws {

@@ -13,14 +13,22 @@ import Testing
 /// A directory of a test's own, gone with this object.
 final class Scratch: Sendable {
     let path: String
+    private let isOwner: Bool
 
     init() throws {
+        isOwner = true
         path = FileManager.default.temporaryDirectory.path + "/backupctl-operations-" + UUID().uuidString
         try FileManager.default.createDirectory(
             atPath: path, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
     }
 
-    deinit { try? FileManager.default.removeItem(atPath: path) }
+    /// One that another process made and removes.
+    init(at path: String) {
+        self.path = path
+        isOwner = false
+    }
+
+    deinit { if isOwner { try? FileManager.default.removeItem(atPath: path) } }
 
     var statePath: String { path + "/state" }
 
@@ -39,19 +47,6 @@ func mode(_ path: String) throws -> UInt32 {
     var status = stat()
     try #require(lstat(path, &status) == 0, "there is no '\(path)'")
     return status.st_mode & 0o7777
-}
-
-/// The umask belongs to the process: one test at a time.
-enum Umask {
-    private static let lock = Mutex(())
-
-    static func set<Result>(_ mask: mode_t, _ body: () throws -> Result) rethrows -> Result {
-        try lock.withLock { _ in
-            let before = umask(mask)
-            defer { umask(before) }
-            return try body()
-        }
-    }
 }
 
 func exists(_ path: String) -> Bool {

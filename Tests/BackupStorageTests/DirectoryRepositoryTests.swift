@@ -40,17 +40,20 @@ import Testing
         try incoming.discard()
     }
 
-    // The mask belongs to the whole process, and one that takes the owner's rights away harms tests beside this one
-    // unless they run as root.
-    @Test func rightsDoNotDependOnTheUmask() throws {
-        for mask in [0, geteuid() == 0 ? 0o777 : 0o077] as [mode_t] {
-            let other = folder.path(of: "masked-\(mask)")
-            let before = umask(mask)
-            defer { umask(before) }
-            let repository = try DirectoryRepository.create(path: other + "/deep", id: id)
-            try Example.publish(Example.location(), in: repository)
-            _ = try repository.createIncoming(for: Example.run("aaaa"))
-            for name in folder.tree where name.hasPrefix("masked-\(mask)") {
+    // The mask belongs to the whole process, and tests beside this one would make folders with it.
+    @Test func rightsDoNotDependOnTheUmask() async throws {
+        for mask in [0, geteuid() == 0 ? 0o777 : 0o077] as [Int32] {
+            let base = folder.path
+            await #expect(processExitsWith: .success) { [base = base as String, mask = mask as Int32] in
+                umask(mode_t(mask))
+                let repository = try DirectoryRepository.create(path: base + "/masked-\(mask)/deep", id: UUID())
+                try Example.publish(Example.location(), in: repository)
+                _ = try repository.createIncoming(for: Example.run("aaaa"))
+                exit(EXIT_SUCCESS)
+            }
+            let made = folder.tree.filter { $0.hasPrefix("masked-\(mask)") }
+            #expect(made.count > 5)
+            for name in made {
                 var status = stat()
                 #expect(lstat(folder.path(of: name), &status) == 0)
                 let isFolder = status.st_mode & S_IFMT == S_IFDIR
