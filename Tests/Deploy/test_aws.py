@@ -64,6 +64,25 @@ def template():
     return yaml.load(TEMPLATE.read_text(), Loader=Reader)
 
 
+def mentioned(value):
+    """The names that a value refers to, in Ref, GetAtt and Sub, wherever they stand in it."""
+    if isinstance(value, list):
+        return set().union(*map(mentioned, value))
+    if not isinstance(value, dict):
+        return set()
+    found = set()
+    for key, inner in value.items():
+        if key == "Ref":
+            found.add(inner)
+        elif key == "Fn::GetAtt":
+            found.add(inner.split(".")[0])
+        elif key == "Fn::Sub" and isinstance(inner, str):
+            found |= {name.split(".")[0] for name in re.findall(r"\$\{([A-Za-z0-9.:]+)\}", inner)}
+        else:
+            found |= mentioned(inner)
+    return found
+
+
 def container(read):
     return read["Resources"]["Task"]["Properties"]["ContainerDefinitions"][0]
 
@@ -108,6 +127,14 @@ class Written(unittest.TestCase):
         deployment = service["DeploymentConfiguration"]
         self.assertEqual((deployment["MinimumHealthyPercent"], deployment["MaximumPercent"]), (0, 100))
         self.assertEqual(deployment["DeploymentCircuitBreaker"], {"Enable": True, "Rollback": True})
+
+    def test_service_on_instances_waits_until_the_cluster_may_use_their_capacity(self):
+        """A reference is a dependency, for making and for removing; DependsOn takes no condition."""
+        tags = self.properties("Service")["Tags"]["Fn::If"]
+        self.assertEqual((tags[0], tags[2]), ("OnInstances", {"Ref": "AWS::NoValue"}))
+        self.assertIn("ClusterCapacity", mentioned(tags[1]))
+        self.assertEqual(self.resources["ClusterCapacity"]["Condition"], "OnInstances")
+        self.assertIn("CapacityProvider", mentioned(self.properties("ClusterCapacity")))
 
     def test_only_the_chosen_group_gets_in(self):
         sources = {}
