@@ -153,6 +153,8 @@ class Written(unittest.TestCase):
             "TaskGroup": {("LoadBalancerGroup", 8484, 8484)},
             "FilesGroup": {("TaskGroup", 2049, 2049), ("InstanceGroup", 2049, 2049)},
         })
+        # A group lets in who is in the same network, so an address for the internet would let nobody in.
+        self.assertEqual(self.properties("LoadBalancer")["Scheme"], "internal")
 
     def test_only_mongodb_aws_dns_and_files_get_out(self):
         wide = set()
@@ -397,6 +399,7 @@ class Made(unittest.TestCase):
 
         balancers = boto3.client("elbv2")
         balancer = balancers.describe_load_balancers()["LoadBalancers"][0]
+        self.assertEqual(balancer["Scheme"], "internal")
         listeners = {
             one["Port"]: one
             for one in balancers.describe_listeners(LoadBalancerArn=balancer["LoadBalancerArn"])["Listeners"]}
