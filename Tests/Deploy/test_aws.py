@@ -405,7 +405,7 @@ class Made(unittest.TestCase):
             for one in balancers.describe_listeners(LoadBalancerArn=balancer["LoadBalancerArn"])["Listeners"]}
         redirect = listeners[80]["DefaultActions"][0]["RedirectConfig"]
         self.assertEqual((redirect["Protocol"], redirect["StatusCode"]), ("HTTPS", "HTTP_301"))
-        self.assertEqual(listeners[443]["SslPolicy"], "ELBSecurityPolicy-TLS13-1-2-2021-06")
+        self.assertEqual(listeners[443]["SslPolicy"], "ELBSecurityPolicy-TLS13-1-2-Res-2021-06")
         self.assertEqual(balancers.describe_target_groups()["TargetGroups"][0]["HealthCheckPath"], "/healthz")
         group = boto3.client("ec2").describe_security_groups(GroupIds=balancer["SecurityGroups"])["SecurityGroups"][0]
         for rule in group["IpPermissions"]:
