@@ -136,6 +136,15 @@ class Written(unittest.TestCase):
         self.assertEqual(self.resources["ClusterCapacity"]["Condition"], "OnInstances")
         self.assertIn("CapacityProvider", mentioned(self.properties("ClusterCapacity")))
 
+    def test_instances_are_renewed_with_the_image_of_the_day(self):
+        self.assertEqual(self.properties("Instances")["MaxInstanceLifetime"], 7 * 86_400)
+        data = self.properties("LaunchTemplate")["LaunchTemplateData"]
+        # Not the type that CloudFormation reads itself, when the stack is made or updated.
+        self.assertEqual(data["ImageId"], {"Fn::Sub": "resolve:ssm:${InstanceImage}"})
+        self.assertEqual(self.read["Parameters"]["InstanceImage"]["Type"], "String")
+        provider = self.properties("CapacityProvider")["AutoScalingGroupProvider"]
+        self.assertEqual(provider["ManagedDraining"], "ENABLED", "a run under way gets SIGTERM and time")
+
     def test_only_the_chosen_group_gets_in(self):
         sources = {}
         for name, resource in self.resources.items():
@@ -446,6 +455,11 @@ class Made(unittest.TestCase):
         self.assertNotIn("PeeringRouteB", self.kinds())
         group = boto3.client("autoscaling").describe_auto_scaling_groups()["AutoScalingGroups"][0]
         self.assertEqual((group["MinSize"], group["MaxSize"]), (1, 2))
+        made = boto3.client("ec2").describe_launch_template_versions(
+            LaunchTemplateId=group["LaunchTemplate"]["LaunchTemplateId"])["LaunchTemplateVersions"][0]
+        self.assertEqual(
+            made["LaunchTemplateData"]["ImageId"],
+            "resolve:ssm:/aws/service/ecs/optimized-ami/amazon-linux-2023/recommended/image_id")
         routes = boto3.client("ec2").describe_route_tables(RouteTableIds=[self.table])["RouteTables"][0]["Routes"]
         self.assertIn(
             ("192.168.248.0/21", self.peering),
