@@ -218,6 +218,26 @@ class Written(unittest.TestCase):
         self.assertEqual(volume["TransitEncryption"], "ENABLED")
         self.assertEqual(volume["AuthorizationConfig"], {"AccessPointId": {"Ref": "FilesDoor"}, "IAM": "ENABLED"})
 
+    def test_files_are_reached_encrypted_and_through_an_access_point_only(self):
+        statements = self.properties("Files")["FileSystemPolicy"]["Statement"]
+        denied = {
+            (json.dumps(one["Action"]), json.dumps(one["Condition"], sort_keys=True)) for one in statements
+            if one["Effect"] == "Deny" and one["Principal"] == {"AWS": "*"} and one["Resource"] == "*"}
+        self.assertEqual(denied, {
+            ('"*"', '{"Bool": {"aws:SecureTransport": "false"}}'),
+            ('"elasticfilesystem:Client*"', '{"Null": {"elasticfilesystem:AccessPointArn": "true"}}'),
+        })
+        allowed = [one for one in statements if one["Effect"] == "Allow"]
+        self.assertEqual(len(allowed), 1)
+        self.assertEqual(allowed[0]["Action"], ["elasticfilesystem:ClientMount", "elasticfilesystem:ClientWrite"])
+        self.assertEqual(allowed[0]["Condition"], {
+            "Bool": {"elasticfilesystem:AccessedViaMountTarget": "true"},
+            "Null": {"elasticfilesystem:AccessPointArn": "false"}})
+        # It outlives the stack: what it names must, too.
+        self.assertEqual(mentioned(statements), {"AWS::Partition", "AWS::AccountId"})
+        role = self.properties("TaskFilesPolicy")["PolicyDocument"]["Statement"][0]
+        self.assertIn("FilesDoor", mentioned(role["Condition"]["StringEquals"]["elasticfilesystem:AccessPointArn"]))
+
     def test_alarms_reach_the_topic(self):
         alarms = {n: r["Properties"] for n, r in self.resources.items() if r["Type"] == "AWS::CloudWatch::Alarm"}
         self.assertEqual(set(alarms), {"FailedRunAlarm", "NoBackupAlarm", "UnhealthyAlarm", "NoTaskAlarm"})
