@@ -211,7 +211,7 @@ class Written(unittest.TestCase):
 
     def test_files(self):
         files = self.resources["Files"]
-        self.assertEqual((files["DeletionPolicy"], files["UpdateReplacePolicy"]), ("Retain", "Retain"))
+        self.assertEqual((files["DeletionPolicy"], files["UpdateReplacePolicy"]), ("RetainExceptOnCreate", "Retain"))
         self.assertEqual(files["Properties"]["Encrypted"], True)
         self.assertEqual(files["Properties"]["BackupPolicy"], {"Status": "ENABLED"})
         volume = self.properties("Task")["Volumes"][0]["EFSVolumeConfiguration"]
@@ -382,9 +382,9 @@ class Made(unittest.TestCase):
     def stack(self):
         return boto3.client("cloudformation").describe_stacks(StackName="backup")["Stacks"][0]
 
-    def make(self, given):
+    def make(self, given, text=None):
         boto3.client("cloudformation").create_stack(
-            StackName="backup", TemplateBody=TEMPLATE.read_text(), Parameters=self.written(**given),
+            StackName="backup", TemplateBody=text or TEMPLATE.read_text(), Parameters=self.written(**given),
             Capabilities=["CAPABILITY_IAM"])
         self.assertEqual(self.stack()["StackStatus"], "CREATE_COMPLETE")
         return {output["OutputKey"]: output["OutputValue"] for output in self.stack()["Outputs"]}
@@ -392,6 +392,10 @@ class Made(unittest.TestCase):
     def kinds(self):
         listed = boto3.client("cloudformation").list_stack_resources(StackName="backup")["StackResourceSummaries"]
         return {entry["LogicalResourceId"]: entry["ResourceType"] for entry in listed}
+
+    def physical(self, name):
+        listed = boto3.client("cloudformation").list_stack_resources(StackName="backup")["StackResourceSummaries"]
+        return next(entry["PhysicalResourceId"] for entry in listed if entry["LogicalResourceId"] == name)
 
     def not_made(self):
         skipped = {"Record", "PeeringRouteA", "PeeringRouteB"} if "Instances" not in self.kinds() else set()
@@ -462,6 +466,34 @@ class Made(unittest.TestCase):
         self.assertEqual(balancers.describe_load_balancers()["LoadBalancers"], [])
         self.assertEqual(cloud.list_stacks(StackStatusFilter=["DELETE_COMPLETE"])["StackSummaries"][0]["StackName"],
                          "backup")
+
+    def test_the_next_stack_goes_on_with_the_files_of_the_last(self):
+        """Which is also the way from one launch type to the other."""
+        cloud, files = boto3.client("cloudformation"), boto3.client("efs")
+        # moto 5.2.5 knows 'Retain', and deletes what has 'RetainExceptOnCreate'; that the template has this is tested above.
+        text = TEMPLATE.read_text().replace("DeletionPolicy: RetainExceptOnCreate", "DeletionPolicy: Retain")
+        given = self.given()
+        left = self.make(given, text)["FileSystemId"]
+        self.assertIn("Files", self.kinds())
+        cloud.delete_stack(StackName="backup")
+        self.assertEqual([one["FileSystemId"] for one in files.describe_file_systems()["FileSystems"]], [left])
+        self.assertEqual(files.describe_mount_targets(FileSystemId=left)["MountTargets"], [])
+        given.update(ExistingFileSystemId=left, LaunchType="EC2")
+        outputs = self.make(given, text)
+        self.assertEqual(outputs["FileSystemId"], left)
+        self.assertNotIn("Files", self.kinds())
+        self.assertIn("Instances", self.kinds())
+        self.assertEqual(len(files.describe_file_systems()["FileSystems"]), 1)
+        targets = files.describe_mount_targets(FileSystemId=left)["MountTargets"]
+        self.assertEqual({one["SubnetId"] for one in targets}, set(self.subnets))
+        doors = files.describe_access_points(FileSystemId=left)["AccessPoints"]
+        self.assertEqual([one["RootDirectory"]["Path"] for one in doors], ["/backupctl"])
+        # moto makes 'eFSVolumeConfiguration' of CloudFormation's name, which boto3 drops.
+        kept = get_backend("ecs")["123456789012"]["eu-central-1"].task_definitions["backup"]
+        volume = {key.lower(): value for key, value in kept[max(kept)].volumes[0].items()}["efsvolumeconfiguration"]
+        self.assertEqual({key.lower(): value for key, value in volume.items()}["filesystemid"], left)
+        policy = boto3.client("iam").get_role_policy(RoleName=self.physical("TaskRole"), PolicyName="files")
+        self.assertRegex(policy["PolicyDocument"]["Statement"][0]["Resource"], f":file-system/{left}$")
 
     def test_instances_record_and_peering(self):
         zone = boto3.client("route53").create_hosted_zone(Name="example.com", CallerReference="1")["HostedZone"]["Id"]
