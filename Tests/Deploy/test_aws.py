@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import secrets
 import shutil
 import signal
 import socket
@@ -22,14 +23,18 @@ for name, value in {
     os.environ[name] = value
 
 import boto3  # noqa: E402  (after the variables that it reads)
+import pymongo  # noqa: E402
 import yaml  # noqa: E402
 from moto import mock_aws  # noqa: E402
 from moto.backends import get_backend  # noqa: E402
+
+from replica_set import free_ports  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = Path(os.environ.get("BACKUPCTL_TEST_AWS", ROOT / "deploy/aws"))
 TEMPLATE = FOLDER / "backupctl.yaml"
 SECRET = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:mongo-AbCdEf"
+RESTORE_SECRET = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:restore-AbCdEf"
 
 # moto 5.2.5 says 'No Moto CloudFormation support' for these: what they hold is read from the template alone.
 NOT_IN_MOTO = {
@@ -83,8 +88,16 @@ def mentioned(value):
     return found
 
 
-def container(read):
-    return read["Resources"]["Task"]["Properties"]["ContainerDefinitions"][0]
+def container(read, task="Task"):
+    return read["Resources"][task]["Properties"]["ContainerDefinitions"][0]
+
+
+def documented_restores():
+    """The commands that README gives to the task, in the order of its page."""
+    page = (ROOT / "deploy/README.md").read_text()
+    found = [json.loads(words) for words in re.findall(r"^    run '(\[.*?\])'", page, re.M)]
+    assert len(found) == 5, found
+    return found
 
 
 class Written(unittest.TestCase):
@@ -107,6 +120,45 @@ class Written(unittest.TestCase):
 
     def test_start_script_is_the_one_beside_it(self):
         self.assertEqual(container(self.read)["Command"], [(FOLDER / "start.sh").read_text()])
+
+    def test_restore_script_is_the_one_beside_it(self):
+        made = container(self.read, "RestoreTask")
+        # What run-task overrides is 'Command' alone, which the shell gets as "$@".
+        self.assertEqual(
+            made["EntryPoint"], ["/bin/sh", "-c", (FOLDER / "restore.sh").read_text(), "backupctl"])
+        self.assertEqual(made["Command"], ["list"])
+
+    def test_restores_have_a_secret_of_their_own(self):
+        made = container(self.read, "RestoreTask")
+        self.assertNotIn("Environment", made)
+        self.assertEqual(made["Secrets"]["Fn::If"], [
+            "CanRestore", [{"Name": "RESTORE_URI", "ValueFrom": {"Fn::Sub": "${RestoreUriSecretArn}:uri::"}}],
+            {"Ref": "AWS::NoValue"}])
+        daemon, restore = self.properties("Task"), self.properties("RestoreTask")
+        self.assertNotIn("RestoreUriSecretArn", mentioned(daemon))
+        self.assertEqual(mentioned(restore) & {"MongoPasswordSecretArn", "MetricsToken"}, set())
+        self.assertEqual(restore["ExecutionRoleArn"], {"Fn::GetAtt": "RestoreExecutionRole.Arn"})
+        self.assertEqual(daemon["ExecutionRoleArn"], {"Fn::GetAtt": "ExecutionRole.Arn"})
+        # Who may read which secret.
+        readers = {}
+        for name, resource in self.resources.items():
+            properties = resource["Properties"]
+            documents = [one["PolicyDocument"] for one in properties.get("Policies", [])]
+            if resource["Type"] == "AWS::IAM::Policy":
+                name, documents = mentioned(properties["Roles"]).pop(), [properties["PolicyDocument"]]
+            for statement in (one for document in documents for one in document["Statement"]):
+                if "secretsmanager:GetSecretValue" in statement["Action"]:
+                    readers.setdefault(name, set()).update(mentioned(statement["Resource"]))
+        self.assertEqual(readers, {
+            "ExecutionRole": {"MongoPasswordSecretArn", "MetricsToken"},
+            "RestoreExecutionRole": {"RestoreUriSecretArn"},
+        })
+
+    def test_restores_work_on_the_same_state(self):
+        for name in ("Volumes", "NetworkMode", "RequiresCompatibilities", "TaskRoleArn"):
+            self.assertEqual(self.properties("RestoreTask")[name], self.properties("Task")[name], name)
+        for name in ("Image", "MountPoints"):
+            self.assertEqual(container(self.read, "RestoreTask")[name], container(self.read)[name], name)
 
     def test_no_secret_is_a_parameter_or_plain(self):
         for name, parameter in self.read["Parameters"].items():
@@ -201,13 +253,14 @@ class Written(unittest.TestCase):
                 self.assertFalse([action for action in actions if "*" in action], name)
                 if statement["Resource"] == "*":
                     everything += actions
-        self.assertEqual(everything, ["ecr:GetAuthorizationToken"])
+        self.assertEqual(set(everything), {"ecr:GetAuthorizationToken"})
 
-    def test_container_is_confined(self):
-        made = container(self.read)
-        self.assertEqual((made["User"], made["ReadonlyRootFilesystem"]), ("10001:10001", True))
-        self.assertEqual(made["LinuxParameters"]["Capabilities"], {"Drop": ["ALL"]})
-        self.assertGreater(made["StopTimeout"], 30, "the daemon may take 30 s to stop")
+    def test_containers_are_confined(self):
+        for task in ("Task", "RestoreTask"):
+            made = container(self.read, task)
+            self.assertEqual((made["User"], made["ReadonlyRootFilesystem"]), ("10001:10001", True))
+            self.assertEqual(made["LinuxParameters"]["Capabilities"], {"Drop": ["ALL"]})
+            self.assertGreater(made["StopTimeout"], 30, "the daemon may take 30 s to stop")
 
     def test_files(self):
         files = self.resources["Files"]
@@ -350,6 +403,97 @@ class Started(unittest.TestCase):
         self.assertIn("another task", (self.base / "log1").read_text())
         self.assertIsNone(first.poll())
 
+    def test_documented_restores_do_what_they_say_once_the_daemon_is_gone(self):
+        server, login = self.server()
+        # The daemon's user can write nothing, the other one can read nothing.
+        first = self.start(
+            MONGODB_HOST=f"127.0.0.1:{server}", MONGODB_USER="backup", MONGODB_PASSWORD=login["backup"])
+        self.wait_healthy(first)
+        self.backupctl("run", "main", "--detach")
+        for _ in range(600):
+            runs = json.loads(self.backupctl("history", "main", "--json").stdout)
+            if runs and runs[0]["state"] not in ("queued", "running"):
+                break
+            time.sleep(0.1)
+        self.assertEqual([run["state"] for run in runs], ["succeeded"])
+        uri = f"mongodb://restore:{login['restore']}@127.0.0.1:{server}/?authSource=admin"
+        listed, dry, renamed, one, dropped = documented_restores()
+
+        beside = self.restore(listed, uri)
+        self.assertEqual((beside.returncode, beside.stdout), (75, ""))
+        self.assertIn("desired count", beside.stderr)
+        self.assertIsNone(first.poll())
+        self.assertEqual(self.stop(first), 0)
+
+        with pymongo.MongoClient(f"mongodb://root:{login['root']}@127.0.0.1:{server}/?authSource=admin") as root:
+            hashes = lambda name: root[name].command("dbHash")["collections"]  # noqa: E731
+            before = hashes("shop")
+            self.assertEqual(set(before), {"orders", "things"})
+            for words in (listed, dry):
+                done = self.restore(words, uri)
+                self.assertEqual(done.returncode, 0, done.stderr)
+                self.assertIn("main" if words is listed else "shop_restored.orders", done.stdout)
+            self.assertNotIn("shop_restored", root.list_database_names())
+            self.assertEqual(self.restore(renamed, uri).returncode, 0)
+            self.assertEqual(hashes("shop_restored"), before)
+            self.assertEqual(self.restore(one, uri).returncode, 0)
+            self.assertEqual(hashes("shop"), before | {"orders_restored": before["orders"]})
+            root.shop.orders.delete_many({"number": {"$gt": 100}})
+            self.assertNotEqual(hashes("shop")["orders"], before["orders"])
+            self.assertEqual(self.restore(dropped, uri).returncode, 0)
+            self.assertEqual(hashes("shop"), before | {"orders_restored": before["orders"]})
+        without = self.restore(renamed, None)
+        self.assertEqual(without.returncode, 1, without.stderr)
+        self.assertIn("RESTORE_URI", without.stderr)
+        self.assertIn("'two words'", self.restore(["list", "two words"], None).stderr)
+        # The daemon finds its state as it was.
+        second = self.start()
+        self.wait_healthy(second)
+        self.assertIn("30 2 * * *", self.job())
+
+    def backupctl(self, *words):
+        done = subprocess.run(
+            [self.base / "bin/backupctl", "--state-dir", self.base / "state/state", *words], capture_output=True, text=True,
+            timeout=60)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return done
+
+    def restore(self, words, uri):
+        """As the container of the task does it."""
+        entry = container(template(), "RestoreTask")["EntryPoint"]
+        environment = {
+            "PATH": f"{self.base}/bin:{os.environ['PATH']}", "BASE": str(self.base / "state"), "LOCK_SECONDS": "1"}
+        done = subprocess.run(
+            [*entry, *words], env=environment | ({"RESTORE_URI": uri} if uri else {}), capture_output=True, text=True,
+            timeout=120)
+        if uri:
+            self.assertNotIn(uri, done.stdout + done.stderr)
+        return done
+
+    def server(self):
+        """A mongod with logins, with the users of deploy/mongodb and a database; its port and the passwords."""
+        port, = free_ports(1)
+        path = self.base / "db"
+        path.mkdir()
+        log = open(self.base / "mongod.log", "wb")
+        process = subprocess.Popen(
+            [os.environ["BACKUPCTL_TEST_MONGOD"], "--dbpath", path, "--port", str(port), "--bind_ip", "127.0.0.1", "--auth",
+             "--nounixsocket", "--wiredTigerCacheSizeGB", "0.25", "--setParameter",
+             "diagnosticDataCollectionEnabled=false"], stdout=log, stderr=log)
+        log.close()
+        self.addCleanup(process.wait)
+        self.addCleanup(process.kill)
+        login = {name: secrets.token_hex(12) for name in ("root", "backup", "restore")}
+        with pymongo.MongoClient(f"mongodb://127.0.0.1:{port}/", serverSelectionTimeoutMS=60_000) as first:
+            first.admin.command("createUser", "root", pwd=login["root"], roles=["root"])
+        with pymongo.MongoClient(f"mongodb://root:{login['root']}@127.0.0.1:{port}/?authSource=admin") as root:
+            for name in ("backup", "restore"):
+                user = json.loads((ROOT / f"deploy/mongodb/users/{name}.json").read_text())
+                root.admin.command({**user, "pwd": login[name]})
+            root.shop.orders.insert_many({"number": number} for number in range(1_000))
+            root.shop.things.insert_one({"a": 1})
+        return port, login
+
 
 @mock_aws
 class Made(unittest.TestCase):
@@ -398,7 +542,8 @@ class Made(unittest.TestCase):
         return next(entry["PhysicalResourceId"] for entry in listed if entry["LogicalResourceId"] == name)
 
     def not_made(self):
-        skipped = {"Record", "PeeringRouteA", "PeeringRouteB"} if "Instances" not in self.kinds() else set()
+        skipped = (
+            {"Record", "PeeringRouteA", "PeeringRouteB", "RestoreSecretPolicy"} if "Instances" not in self.kinds() else set())
         wanted = {
             name for name, one in template()["Resources"].items()
             if name not in skipped and not (skipped and one.get("Condition") == "OnInstances")}
@@ -495,16 +640,67 @@ class Made(unittest.TestCase):
         policy = boto3.client("iam").get_role_policy(RoleName=self.physical("TaskRole"), PolicyName="files")
         self.assertRegex(policy["PolicyDocument"]["Statement"][0]["Resource"], f":file-system/{left}$")
 
+    def network(self, outputs):
+        """What the command line makes of the output that README gives it, a shorthand of the AWS tools."""
+        found = re.fullmatch(
+            r"awsvpcConfiguration=\{subnets=\[([a-z0-9,-]+)\],securityGroups=\[(sg-[0-9a-f]+)\](,assignPublicIp=DISABLED)?\}",
+            outputs["TaskNetwork"])
+        subnets, group, address = found.groups()
+        made = {"subnets": subnets.split(","), "securityGroups": [group]}
+        return {"awsvpcConfiguration": made | ({"assignPublicIp": "DISABLED"} if address else {})}
+
+    def test_restore_is_a_task_that_is_run_by_hand(self):
+        ecs, roles = boto3.client("ecs"), boto3.client("iam")
+        outputs = self.make(self.given(RestoreUriSecretArn=RESTORE_SECRET))
+        cluster = outputs["ClusterName"]
+        self.assertEqual(
+            ecs.update_service(cluster=cluster, service=outputs["ServiceName"], desiredCount=0)["service"]["desiredCount"], 0)
+        # moto 5.2.5 adds up what containers have, and forgets that a task may have it: AWS takes either.
+        kept = get_backend("ecs")["123456789012"]["eu-central-1"].task_definitions["backup-restore"]
+        self.assertEqual(kept[1].memory, "1024")
+        kept[1].container_definitions[0]["memory"] = 1024
+        for words in documented_restores():
+            ran = ecs.run_task(
+                cluster=cluster, taskDefinition=outputs["RestoreTaskArn"], launchType="FARGATE",
+                networkConfiguration=self.network(outputs),
+                overrides={"containerOverrides": [{"name": "backupctl", "command": words}]})
+            self.assertEqual(ran["failures"], [])
+            task = ecs.describe_tasks(cluster=cluster, tasks=[ran["tasks"][0]["taskArn"]])["tasks"][0]
+            self.assertEqual(task["taskDefinitionArn"], outputs["RestoreTaskArn"])
+            self.assertEqual(task["overrides"]["containerOverrides"][0]["command"], words)
+        made = ecs.describe_task_definition(taskDefinition=outputs["RestoreTaskArn"])["taskDefinition"]
+        self.assertEqual(made["family"], "backup-restore")
+        one = made["containerDefinitions"][0]
+        self.assertEqual([secret["name"] for secret in one["secrets"]], ["RESTORE_URI"])
+        self.assertEqual((one["entryPoint"][-1], one["command"]), ("backupctl", ["list"]))
+        secret = roles.get_role_policy(RoleName=self.physical("RestoreExecutionRole"), PolicyName="secret")
+        self.assertEqual(
+            [(entry["Action"], entry["Resource"]) for entry in secret["PolicyDocument"]["Statement"]],
+            [("secretsmanager:GetSecretValue", RESTORE_SECRET)])
+        self.assertEqual(
+            roles.list_role_policies(RoleName=self.physical("RestoreExecutionRole"))["PolicyNames"], ["start", "secret"])
+        daemons = roles.get_role_policy(RoleName=self.physical("ExecutionRole"), PolicyName="start")
+        self.assertNotIn(RESTORE_SECRET, json.dumps(daemons["PolicyDocument"]))
+
+    def test_without_a_secret_for_restores_there_is_no_right_to_one(self):
+        outputs = self.make(self.given())
+        self.assertNotIn("RestoreSecretPolicy", self.kinds())
+        made = boto3.client("ecs").describe_task_definition(taskDefinition=outputs["RestoreTaskArn"])["taskDefinition"]
+        self.assertFalse(made["containerDefinitions"][0].get("secrets"))
+
     def test_instances_record_and_peering(self):
         zone = boto3.client("route53").create_hosted_zone(Name="example.com", CallerReference="1")["HostedZone"]["Id"]
         given = self.given(
-            LaunchType="EC2", HostedZoneId=zone.split("/")[-1], DomainName="backup.example.com")
+            LaunchType="EC2", HostedZoneId=zone.split("/")[-1], DomainName="backup.example.com",
+            RestoreUriSecretArn=RESTORE_SECRET)
         given.update(PeeringConnectionId=self.peering, PeeringRouteTableA=self.table)
         outputs = self.make(given)
         self.assertEqual(outputs["Url"], "https://backup.example.com")
         self.assertEqual(self.not_made(), {"PeeringRouteB"} | {
             name for name, one in template()["Resources"].items() if one["Type"] in NOT_IN_MOTO})
         self.assertNotIn("PeeringRouteB", self.kinds())
+        self.assertNotIn("assignPublicIp", outputs["TaskNetwork"], "for Fargate only")
+        self.network(outputs)
         group = boto3.client("autoscaling").describe_auto_scaling_groups()["AutoScalingGroups"][0]
         self.assertEqual((group["MinSize"], group["MaxSize"]), (1, 2))
         made = boto3.client("ec2").describe_launch_template_versions(
