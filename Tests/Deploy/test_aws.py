@@ -118,6 +118,19 @@ class Written(unittest.TestCase):
     def test_size(self):
         self.assertLess(TEMPLATE.stat().st_size, 51_200, "what CloudFormation takes without a bucket")
 
+    def test_documented_parameters_are_those_there_are(self):
+        page = (ROOT / "deploy/README.md").read_text()
+        section = page[page.index("\n## AWS\n"):page.index("\n### SQLite on EFS\n")]
+        deploys = [
+            set(re.findall(r"([A-Z][A-Za-z]+)=", words))
+            for words in re.findall(r"--parameter-overrides((?:.*\\\n)*.*)", section)]
+        needed = {name for name, one in self.read["Parameters"].items() if "Default" not in one}
+        self.assertEqual(deploys, [needed, {"RestoreUriSecretArn"}])
+        self.assertLessEqual(set(re.findall(r"\bout ([A-Za-z]+)\)", section)), set(self.read["Outputs"]))
+        # Whatever else the text names with a value.
+        named = set(re.findall(r"[`\s]([A-Z][a-z]+[A-Z][A-Za-z]+)=", section))
+        self.assertLessEqual(named, set(self.read["Parameters"]))
+
     def test_start_script_is_the_one_beside_it(self):
         self.assertEqual(container(self.read)["Command"], [(FOLDER / "start.sh").read_text()])
 
