@@ -1,6 +1,8 @@
 """The compose file and its secrets. The image itself is built and run by scripts/test-container.sh."""
 
 import os
+import re
+import shlex
 import shutil
 import stat
 import subprocess
@@ -8,12 +10,20 @@ import sys
 import tempfile
 import unittest
 from pathlib import Path
+from urllib.parse import parse_qsl, urlsplit
 
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "deploy" / "container"
 BINARY = os.environ["BACKUPCTL_TEST_BINARY"]
+
+
+def restores():
+    """What README says after 'bk', where that is a restore."""
+    page = (ROOT / "deploy/README.md").read_text()
+    section = page[page.index("\n## Container\n"):page.index("\n## MongoDB\n")]
+    return [shlex.split(words, comments=True) for words in re.findall(r"^    bk (restore .*)$", section, re.M)]
 
 
 class Compose(unittest.TestCase):
@@ -46,10 +56,20 @@ class Compose(unittest.TestCase):
             for key, value in one.get("environment", {}).items():
                 self.assertNotRegex(key + str(value), r"(?i)password|token|mongodb://", name)
             self.assertLessEqual(set(one["secrets"]), set(self.read["secrets"]))
-        self.assertEqual(set(self.services["backupctl"]["secrets"]), {"backup-uri", "metrics-token"})
+        self.assertEqual(set(self.services["backupctl"]["secrets"]), {"backup-uri", "restore-uri", "metrics-token"})
         for one in self.read["secrets"].values():
             self.assertTrue(one["file"].startswith("secrets/"))
         self.assertIn("deploy/container/secrets/", (ROOT / ".gitignore").read_text().splitlines())
+
+    def test_who_restores_is_made_and_its_secret_is_where_the_page_says(self):
+        self.assertIn("restore", self.services["replica-set"]["environment"]["USERS"].split(","))
+        self.assertTrue((ROOT / "deploy/mongodb/users/restore.json").exists())
+        documented = restores()
+        self.assertEqual(len(documented), 3)
+        for words in documented:
+            path = Path(words[words.index("--to-file") + 1])
+            self.assertEqual(path.parent, Path("/run/secrets"), "where compose mounts them")
+            self.assertIn(path.name, self.services["backupctl"]["secrets"])
 
     def test_shell_in_it_parses(self):
         for one in self.services.values():
@@ -92,17 +112,51 @@ class Secrets(unittest.TestCase):
         self.assertEqual({path.name: path.read_text() for path in self.secrets.iterdir()}, before)
         for path in self.secrets.iterdir():
             status = path.stat()
-            group = path.name in ("backup-uri", "metrics-token")
+            group = path.name in ("backup-uri", "restore-uri", "metrics-token")
             self.assertEqual((status.st_uid, status.st_gid), (0, 10001 if group else 0))
             self.assertEqual(stat.S_IMODE(status.st_mode), 0o440 if group else 0o600, path.name)
-        self.assertIn(before["backup"].strip(), before["backup-uri"])
+        for user in ("backup", "restore"):
+            uri = urlsplit(before[user + "-uri"].strip())
+            self.assertEqual((uri.username, uri.password), (user, before[user].strip()))
+            self.assertEqual(dict(parse_qsl(uri.query)), {"replicaSet": "rs0", "authSource": "admin"})
 
-    def test_the_program_takes_what_root_gave_to_its_group_only(self):
+    def test_a_folder_of_before_gets_what_is_new(self):
+        before = {path.name: path.read_text() for path in self.secrets.iterdir()}
+        (self.secrets / "restore-uri").unlink()
+        subprocess.run([self.folder / "make-secrets.sh"], check=True, timeout=20)
+        self.assertEqual({path.name: path.read_text() for path in self.secrets.iterdir()}, before)
+
+    def test_the_daemons_user_gets_to_the_server_by_the_secret_for_restores(self):
+        """Each command of the page, as far as the server, which is not there: the words and the secret are taken."""
+        program = self.program()
+        archive = shutil.copy(ROOT / "Tests/MongoArchiveTests/Fixtures/golden/10-base.archive", self.folder / "archive")
+        archive.chmod(0o644)
+        path = self.secrets / "restore-uri"
+        path.write_text(path.read_text().replace("mongo1,mongo2,mongo3", "127.0.0.1:1").rstrip() + "&serverSelectionTimeoutMS=300\n")
+        for words in restores():
+            with self.subTest(words=words):
+                words[words.index("main@latest")] = archive
+                words[words.index("--to-file") + 1] = path
+                path.chmod(0o440)
+                done = self.as_the_daemon(program, *words)
+                self.assertIn("cannot reach the server", done.stderr)
+                self.assertNotIn(urlsplit(path.read_text()).password, done.stderr)
+                path.chmod(0o444)
+                self.assertIn("refusing to read", self.as_the_daemon(program, *words).stderr)
+
+    def program(self):
+        """Where the build is, other users may not be let in."""
         (self.folder / "state").mkdir(mode=0o700)
         os.chown(self.folder / "state", 10001, 10001)
-        # Where the build is, other users may not be let in.
-        program = self.folder / "backupctl"
-        shutil.copy(BINARY, program)
+        return shutil.copy(BINARY, self.folder / "backupctl")
+
+    def as_the_daemon(self, program, *words):
+        return subprocess.run(
+            ["setpriv", "--reuid", "10001", "--regid", "10001", "--clear-groups", program, "--state-dir",
+             self.folder / "state", *words], capture_output=True, text=True, timeout=30)
+
+    def test_the_program_takes_what_root_gave_to_its_group_only(self):
+        program = self.program()
         path = self.secrets / "backup-uri"
         for mode, owner, group, taken in (
             (0o440, 0, 10001, True), (0o444, 0, 10001, False), (0o460, 0, 10001, False), (0o440, 10001, 10001, False),
@@ -111,10 +165,7 @@ class Secrets(unittest.TestCase):
             with self.subTest(mode=oct(mode), owner=owner):
                 os.chown(path, owner, group)
                 path.chmod(mode)
-                done = subprocess.run(
-                    ["setpriv", "--reuid", "10001", "--regid", "10001", "--clear-groups", program, "--state-dir",
-                     self.folder / "state", "job", "create", f"j{mode:o}-{owner}", "--uri-file", path],
-                    capture_output=True, text=True, timeout=30)
+                done = self.as_the_daemon(program, "job", "create", f"j{mode:o}-{owner}", "--uri-file", path)
                 self.assertEqual(done.returncode == 0, taken, done.stderr)
                 self.assertEqual("refusing to read" in done.stderr, not taken, done.stderr)
 

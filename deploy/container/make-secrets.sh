@@ -11,6 +11,10 @@ random() { od -An -v -N "$1" -tx1 /dev/urandom | tr -d ' \n'; }
 make() { [ -s "secrets/$1" ] || printf '%s\n' "$2" >"secrets/$1"; }
 make keyfile "$(random 300)"
 for name in root backup restore metrics-token; do make "$name" "$(random 24)"; done
-make backup-uri "mongodb://backup:$(cat secrets/backup)@mongo1,mongo2,mongo3/?replicaSet=rs0&authSource=admin"
-chown 0:10001 secrets/backup-uri secrets/metrics-token
-chmod 440 secrets/backup-uri secrets/metrics-token
+for user in backup restore; do
+    make "$user-uri" "mongodb://$user:$(cat "secrets/$user")@mongo1,mongo2,mongo3/?replicaSet=rs0&authSource=admin"
+done
+for name in backup-uri restore-uri metrics-token; do
+    chown 0:10001 "secrets/$name"
+    chmod 440 "secrets/$name"
+done
