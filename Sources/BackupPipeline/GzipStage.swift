@@ -1,3 +1,4 @@
+package import BackupModel
 import CDeflate
 
 /// Compresses what passes into independent gzip members, on several threads, and hands them on in order.
@@ -8,7 +9,6 @@ import CDeflate
 /// a thread of the stage until `finish`, and finished by the caller's.
 package final class GzipStage: ByteSink {
     package static let memberSize = 1 << 20
-    package static let defaultLevel = 6
 
     private let core: Core
     private var writer: WorkerThread?
@@ -19,11 +19,11 @@ package final class GzipStage: ByteSink {
 
     /// Threads: `workers` that compress, and one that writes. About 2 MiB of memory for each of `2 * workers + 2`.
     package init(
-        into sink: any ByteSink, level: Int = GzipStage.defaultLevel, workers: Int? = nil,
+        into sink: any ByteSink, compression: Compression = .balanced, workers: Int? = nil,
         memberSize: Int = GzipStage.memberSize
     ) throws {
         let workers = max(1, workers ?? min(16, processorCount()))
-        core = try Core(sink: sink, level: Int32(level), workers: workers, memberSize: max(1, memberSize))
+        core = try Core(sink: sink, compression: compression, workers: workers, memberSize: max(1, memberSize))
         let core = core
         writer = try WorkerThread { core.writeMembers() }
     }
@@ -115,15 +115,15 @@ extension GzipStage {
         let free: BoundedQueue<Member>
         let result = Monitor((table: MemberTable(), failure: (any Error)?.none))
 
-        init(sink: any ByteSink, level: Int32, workers: Int, memberSize: Int) throws {
+        init(sink: any ByteSink, compression: Compression, workers: Int, memberSize: Int) throws {
             self.sink = sink
             let count = 2 * workers + 2
             members = try OrderedWorkers(workers: workers, depth: count) {
-                let compressor = try Compressor(level: level)
+                let compressor = try Compressor(compression)
                 return { try compressor.compress($0) }
             }
             free = BoundedQueue(capacity: count)
-            let bound = try Compressor(level: level).storedBound(memberSize)
+            let bound = try Compressor(compression).storedBound(memberSize)
             for _ in 0..<count { free.put(Member(plainCapacity: memberSize, storedCapacity: bound)) }
         }
 
@@ -152,8 +152,9 @@ extension GzipStage {
     fileprivate final class Compressor {
         private let handle: OpaquePointer
 
-        init(level: Int32) throws {
-            guard let handle = libdeflate_alloc_compressor(level) else { throw CompressorUnavailable() }
+        init(_ compression: Compression) throws {
+            let levels: [Compression: Int32] = [.fast: 1, .balanced: 6, .small: 10]
+            guard let handle = libdeflate_alloc_compressor(levels[compression] ?? 6) else { throw CompressorUnavailable() }
             self.handle = handle
         }
 
