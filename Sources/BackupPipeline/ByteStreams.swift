@@ -14,6 +14,9 @@ package protocol ByteSink: AnyObject {
 /// The end is a promise: a stream that is cut short throws instead.
 package protocol ByteSource: AnyObject {
     func read(into buffer: UnsafeMutableRawBufferPointer) throws -> Int
+    /// Passes on what is left, in pieces that are valid during the call. A source that has its bytes in memory gives
+    /// those, and none is copied.
+    func forEachPiece(_ body: (UnsafeRawBufferPointer) throws -> Void) throws
 }
 
 extension ByteSink {
@@ -23,6 +26,16 @@ extension ByteSink {
 }
 
 extension ByteSource {
+    package func forEachPiece(_ body: (UnsafeRawBufferPointer) throws -> Void) throws {
+        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 18, alignment: 64)
+        defer { buffer.deallocate() }
+        while true {
+            let count = try read(into: buffer)
+            guard count > 0 else { return }
+            try body(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
+        }
+    }
+
     /// Fills the buffer unless the stream ends before; the number of bytes read.
     package func readFully(into buffer: UnsafeMutableRawBufferPointer) throws -> Int {
         var filled = 0
@@ -34,19 +47,16 @@ extension ByteSource {
         return filled
     }
 
-    /// Passes everything to the sink, in pieces of `chunk` bytes at most, without finishing it; the number of bytes.
+    /// Passes everything to the sink without finishing it; the number of bytes.
     @discardableResult
-    package func copy(to sink: any ByteSink, chunk: Int = 1 << 18, check: () throws -> Void = {}) throws -> UInt64 {
-        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: chunk, alignment: 16)
-        defer { buffer.deallocate() }
+    package func copy(to sink: any ByteSink, check: () throws -> Void = {}) throws -> UInt64 {
         var total: UInt64 = 0
-        while true {
+        try forEachPiece { piece in
             try check()
-            let count = try read(into: buffer)
-            guard count > 0 else { return total }
-            try sink.write(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
-            total += UInt64(count)
+            try sink.write(piece)
+            total += UInt64(piece.count)
         }
+        return total
     }
 
     /// Everything, for small streams; throws once there is more than `limit`.

@@ -34,6 +34,14 @@ package final class GunzipSource: ByteSource {
         return count
     }
 
+    package func forEachPiece(_ body: (UnsafeRawBufferPointer) throws -> Void) throws {
+        while let chunk = try nextChunk() {
+            let piece = UnsafeRawBufferPointer(rebasing: chunk.plain.bytes[position...])
+            position = chunk.plain.count
+            try body(piece)
+        }
+    }
+
     /// Ends the threads, after the read of the source that is under way.
     package func abandon() {
         core.abandon()

@@ -6,7 +6,7 @@ final class StoredReader {
     /// The stored offset of the next byte.
     private(set) var offset: UInt64
 
-    init(_ source: any ByteSource, capacity: Int = 1 << 18, offset: UInt64 = 0) {
+    init(_ source: any ByteSource, capacity: Int = 1 << 16, offset: UInt64 = 0) {
         self.source = source
         self.offset = offset
         buffer = ByteBuffer(capacity: capacity)
@@ -39,6 +39,14 @@ final class StoredReader {
     func read(_ count: Int, into target: ByteBuffer) throws {
         let end = target.count + count
         while target.count < end {
+            if position == buffer.count, end - target.count >= buffer.capacity {
+                let room = UnsafeMutableRawBufferPointer(rebasing: target.room[..<(end - target.count)])
+                let count = try source.read(into: room)
+                guard count > 0 else { throw truncated() }
+                target.count += count
+                offset += UInt64(count)
+                continue
+            }
             let bytes = try available()
             guard !bytes.isEmpty else { throw truncated() }
             let piece = UnsafeRawBufferPointer(rebasing: bytes.prefix(end - target.count))

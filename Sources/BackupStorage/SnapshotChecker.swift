@@ -47,21 +47,33 @@ package enum SnapshotChecker {
         let source = try GunzipSource(stored, limit: limit)
         // The digest is read on after this: no thread of the source may be using it then.
         defer { source.abandon() }
-        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 16)
-        defer { buffer.deallocate() }
-        while true {
-            let count = try source.read(into: buffer)
-            guard count > 0 else { break }
-            try check(count)
-            try index.write(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
+        try source.forEachPiece { piece in
+            try check(piece.count)
+            try index.write(piece)
         }
         try index.finish()
     }
 
     private static func drain(_ source: DigestSource, check: (Int) throws -> Void) throws {
-        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 16)
-        defer { buffer.deallocate() }
-        while try source.read(into: buffer) > 0 { try check(0) }
+        try source.forEachPiece { _ in try check(0) }
+    }
+
+    /// Throws unless the file is, byte by byte, the one that was read back and found to be good when the manifest was
+    /// published: a third of the work of reading what is in it. `check` gets the number of stored bytes.
+    package static func requireUnchanged(
+        _ file: any StoredFile, _ manifest: SnapshotManifest, check: (Int) throws -> Void = { _ in }
+    ) throws {
+        var problem: String?
+        if file.size == UInt64(clamping: manifest.storedBytes) {
+            let stored = DigestSource(file.source())
+            try stored.forEachPiece { try check($0.count) }
+            if stored.hexDigest != manifest.sha256 { problem = "the file's SHA-256 does not match" }
+        } else {
+            problem = "the file has \(file.size) bytes, not \(manifest.storedBytes)"
+        }
+        guard let problem else { return }
+        throw BackupError(
+            .snapshotDamaged, "cannot trust snapshot '\(manifest.snapshotId)': it is damaged: \(problem)")
     }
 
     private static func compare(_ index: ArchiveIndex, _ manifest: SnapshotManifest) -> [String] {
