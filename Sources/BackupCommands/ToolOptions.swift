@@ -89,12 +89,12 @@ struct LoadSettingOptions: ParsableArguments {
 
     @Option(
         name: [.customLong("insertion-workers"), .customLong("numInsertionWorkersPerCollection")],
-        help: "How many connections mongorestore inserts with per collection (default: its own, 1).")
+        help: "How many connections insert: mongorestore's per collection (default: 1), or the built-in engine's (4).")
     var insertionWorkers: Int?
 
     @Option(
         name: [.customLong("write-concern"), .customLong("writeConcern")],
-        help: "Write concern of mongorestore (default: majority); unacknowledged ones are refused.")
+        help: "Write concern (default: that of the URI, or majority); unacknowledged ones are refused.")
     var writeConcern: String?
 
     @Flag(

@@ -12,7 +12,6 @@ extension EngineSettings {
     /// The first setting that the built-in engine does not know.
     package var optionForToolsOnly: String? {
         if dump.oplog { return "--oplog" }
-        if dump.parallelCollections != nil { return "--parallel-collections" }
         if !dump.extraArguments.isEmpty { return "--extra-tool-arg" }
         return place.option
     }
@@ -26,7 +25,7 @@ extension LoadOptions {
         for (name, number) in [
             ("--parallel-collections", parallelCollections), ("--insertion-workers", insertionWorkers),
         ] { try requireCount(number, name) }
-        if let writeConcern { try WriteConcern.check(writeConcern) }
+        if let writeConcern { _ = try WriteConcern(writeConcern) }
         if preservesUUID {
             guard existing == .drop else {
                 throw BackupError(.usage, "cannot use --preserve-uuid without --existing drop")
@@ -55,8 +54,6 @@ extension LoadOptions {
         if preservesUUID { return "--preserve-uuid" }
         if maintainsOrder { return "--maintain-insertion-order" }
         if parallelCollections != nil { return "--parallel-collections" }
-        if insertionWorkers != nil { return "--insertion-workers" }
-        if writeConcern != nil { return "--write-concern" }
         return extraArguments.isEmpty ? nil : "--extra-tool-arg"
     }
 }

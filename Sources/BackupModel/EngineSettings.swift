@@ -45,7 +45,7 @@ package struct DumpOptions: Hashable, Sendable, Codable {
     package var query: String?
     /// Takes the oplog of the time of the dump along, so that the whole can be brought to one moment.
     package var oplog: Bool
-    /// How many collections are read at once.
+    /// How many collections are read at once, and by the built-in engine also parts of a large one.
     package var parallelCollections: Int?
     /// Further arguments of `mongodump`, as they are.
     package var extraArguments: [String]
@@ -69,6 +69,7 @@ package enum ReadPreference: String, Hashable, Sendable, Codable, CaseIterable {
 /// What of mongorestore's options a restore may set.
 package struct LoadOptions: Hashable, Sendable {
     package var parallelCollections: Int?
+    /// How many connections insert: of mongorestore for each collection, of the built-in engine in all.
     package var insertionWorkers: Int?
     /// `majority`, a number of members, or a document in Extended JSON, as `--writeConcern` of the tool has it.
     package var writeConcern: String?

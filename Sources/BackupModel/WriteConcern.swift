@@ -1,35 +1,48 @@
 /// A write concern as `mongorestore` takes it: a word such as `majority`, a number of members, or a document.
-enum WriteConcern {
-    /// Refuses one that does not wait for an answer, and whatever is not understood: the tool might read it as one.
-    static func check(_ text: String) throws {
-        let shown = text.escapedForDisplay
-        guard let members = members(of: text) else {
-            throw BackupError(
-                .usage, "cannot use write concern '\(shown)': it is none",
-                hint: "give 'majority', a number from 1 to 50, or a document like '{\"w\": 2, \"wtimeout\": 5000}'.")
-        }
-        guard members.isAcknowledged else {
-            throw BackupError(.usage, "refusing write concern '\(shown)': nothing would say what was restored")
-        }
-    }
+package struct WriteConcern: Sendable, Equatable {
+    /// Who has to answer.
+    package private(set) var members = Members.none
+    /// Whether it must be in the journal; nil for the server's default.
+    package private(set) var journal: Bool?
+    package private(set) var timeoutMilliseconds: Int?
 
-    private enum Members {
-        case word
+    package enum Members: Sendable, Equatable {
+        case word(String)
         case number(Int)
         /// A document without `w`: the server's default, which waits.
         case none
 
-        var isAcknowledged: Bool {
+        fileprivate var isAcknowledged: Bool {
             if case .number(let number) = self { return (1...50).contains(number) }
             return true
         }
     }
 
-    private static func members(of text: String) -> Members? {
+    /// Refuses one that does not wait for an answer, and whatever is not understood: the tool might read it as one.
+    package init(_ text: String) throws {
+        let shown = text.escapedForDisplay
+        guard let read = Self.read(text) else {
+            throw BackupError(
+                .usage, "cannot use write concern '\(shown)': it is none",
+                hint: "give 'majority', a number from 1 to 50, or a document like '{\"w\": 2, \"wtimeout\": 5000}'.")
+        }
+        guard read.members.isAcknowledged else {
+            throw BackupError(.usage, "refusing write concern '\(shown)': nothing would say what was restored")
+        }
+        self = read
+    }
+
+    private init() {}
+
+    private static func read(_ text: String) -> WriteConcern? {
+        var found = WriteConcern()
         let text = trimmed(text[...])
-        guard text.first == "{" else { return value(text, isQuoted: false) }
+        guard text.first == "{" else {
+            guard let members = value(text, isQuoted: false) else { return nil }
+            found.members = members
+            return found
+        }
         guard text.last == "}", text.utf8.count > 1 else { return nil }
-        var found = Members.none
         var seen: Set<String> = []
         let fields = text.dropFirst().dropLast().split(separator: ",", omittingEmptySubsequences: false)
         for field in fields {
@@ -42,11 +55,13 @@ enum WriteConcern {
             let content = unquoted(parts[1])
             if name.text == "w" {
                 guard let value = value(content.text, isQuoted: content.isQuoted) else { return nil }
-                found = value
+                found.members = value
             } else if name.text == "wtimeout" {
-                guard !content.isQuoted, number(content.text) != nil else { return nil }
+                guard !content.isQuoted, let number = number(content.text) else { return nil }
+                found.timeoutMilliseconds = number
             } else {
                 guard !content.isQuoted, ["true", "false"].contains(content.text) else { return nil }
+                if content.text == "true" || found.journal == nil { found.journal = content.text == "true" }
             }
         }
         return found
@@ -59,7 +74,7 @@ enum WriteConcern {
         }
         guard let first = text.utf8.first, isLetter(first), isWord else { return nil }
         guard isQuoted || !["true", "false", "null", "undefined"].contains(text.lowercased()) else { return nil }
-        return .word
+        return .word(String(text))
     }
 
     private static func number(_ text: Substring) -> Int? {

@@ -5,7 +5,12 @@ import MongoArchive
 
 @Suite struct ZeroTimestampsTests {
     static func find(_ document: BSONDocument) -> (needsRepair: Bool, identifier: ZeroTimestamps.Identifier?) {
-        document.bytes.withUnsafeBytes { ZeroTimestamps.find(in: $0) }
+        document.bytes.withUnsafeBytes {
+            let found = ZeroTimestamps.find(in: $0)
+            // The quick look must not overlook what the walk finds.
+            #expect(!found.needsRepair || ZeroTimestamps.mayBeIn($0))
+            return found
+        }
     }
 
     @Test func onlyAZeroAtTheTopLevelNeedsRepair() {
@@ -37,6 +42,7 @@ import MongoArchive
         let whole: BSONDocument = ["_id": 1, "s": "text", "t": .timestamp(0), "b": .binary(subtype: 0, [1, 2, 3])]
         for length in 0..<whole.bytes.count {
             _ = Array(whole.bytes[..<length]).withUnsafeBytes { ZeroTimestamps.find(in: $0) }
+            _ = Array(whole.bytes[..<length]).withUnsafeBytes { ZeroTimestamps.mayBeIn($0) }
         }
         for index in whole.bytes.indices {
             var broken = whole.bytes

@@ -6,6 +6,8 @@ struct BatchInserter {
     let connection: MongoConnection
     let server: ServerDescription
     let tally: RestoreTally
+    /// Nil for that of the connection.
+    let writeConcern: WriteConcern?
 
     /// Throws when no other batch would fare better: no connection, no right, no room.
     func work(_ batch: RestoreBatch) throws {
@@ -41,7 +43,7 @@ struct BatchInserter {
             tally.add(error: connection.uri.redact(ServerError.withoutCommand(failure.message)), to: batch.index)
         }
         tally.add(batch.index, restored: outcome.inserted, failed: Int64(outcome.failures.count))
-        tally.advanced(batch.index, documents: outcome.inserted, bytes: Int64(batch.bytes.count))
+        tally.advanced(batch.index, documents: outcome.inserted, bytes: Int64(batch.bytes))
     }
 
     private func send(_ batch: RestoreBatch) throws -> InsertOutcome {
@@ -57,15 +59,19 @@ struct BatchInserter {
     }
 
     private func attempt(_ batch: RestoreBatch) throws -> InsertOutcome {
-        try connection.insert(batch.bytes, count: batch.count, into: batch.place, options: options(batch))
+        guard let documents = batch.documents else { return InsertOutcome(inserted: 0, failures: []) }
+        return try connection.insert(
+            documents.bytes, count: documents.documents, into: batch.place, options: options(batch))
     }
 
     private func retry(_ batch: RestoreBatch, _ first: InsertOutcome) throws -> InsertOutcome {
-        let refused = first.failures.filter { $0.code == ServerCode.mixedSchemaBuckets }
-        let ranges = batch.documentRanges
+        let refused = Set(first.failures.filter { $0.code == ServerCode.mixedSchemaBuckets }.map(\.index))
+        let documents = DocumentBuffer(capacity: batch.bytes)
+        batch.documents?.forEachDocument { number, document in
+            if refused.contains(number) { documents.append(document) }
+        }
         var again = batch
-        again.bytes = refused.flatMap { ranges.indices.contains($0.index) ? Array(batch.bytes[ranges[$0.index]]) : [] }
-        again.count = refused.count
+        again.documents = documents
         let second = try attempt(again)
         return InsertOutcome(
             inserted: first.inserted + second.inserted,
@@ -77,6 +83,7 @@ struct BatchInserter {
         builder.append("ordered", false)
         // The driver would refuse what the server stores, such as names with dots.
         builder.append("validate", false)
+        if let writeConcern { builder.append("writeConcern", .document(writeConcern.document)) }
         if batch.bypassesValidation { builder.append("bypassDocumentValidation", true) }
         if server.keepsZeroTimestamps { builder.append("bypassEmptyTsReplacement", true) }
         return builder.build()
@@ -87,13 +94,12 @@ struct BatchInserter {
 extension BatchInserter {
     private func repairTimestamps(_ batch: RestoreBatch, _ outcome: inout InsertOutcome) throws {
         let failed = Set(outcome.failures.map(\.index))
-        for (index, range) in batch.documentRanges.enumerated() where !failed.contains(index) {
-            let found = batch.bytes.withUnsafeBytes {
-                ZeroTimestamps.find(in: UnsafeRawBufferPointer(rebasing: $0[range]))
-            }
-            guard found.needsRepair else { continue }
+        try batch.documents?.forEachDocument { index, document in
+            guard ZeroTimestamps.mayBeIn(document), !failed.contains(index) else { return }
+            let found = ZeroTimestamps.find(in: document)
+            guard found.needsRepair else { return }
             do {
-                try putBack(Array(batch.bytes[range]), found.identifier, in: batch.place)
+                try putBack(Array(document), found.identifier, in: batch.place)
             } catch let error as ServerError {
                 guard error.code != nil else {
                     throw error.backupError("restore '\(batch.place)'", uri: connection.uri)
@@ -130,24 +136,6 @@ extension BatchInserter {
     }
 }
 
-extension RestoreBatch {
-    /// Where each document lies; the framing was checked by the archive's reader.
-    var documentRanges: [Range<Int>] {
-        bytes.withUnsafeBytes { bytes in
-            var ranges: [Range<Int>] = []
-            ranges.reserveCapacity(count)
-            var start = 0
-            while bytes.count - start >= 5 {
-                let length = Int(Int32(littleEndian: bytes.loadUnaligned(fromByteOffset: start, as: Int32.self)))
-                guard length >= 5, length <= bytes.count - start else { break }
-                ranges.append(start..<(start + length))
-                start += length
-            }
-            return ranges
-        }
-    }
-}
-
 extension ServerDescription {
     /// Whether the server can be told to leave `Timestamp(0, 0)` alone (SERVER-88750).
     var keepsZeroTimestamps: Bool {
@@ -156,5 +144,20 @@ extension ServerDescription {
         if numbers[0] >= 8 { return true }
         let since = [5: 29, 6: 17, 7: 13]
         return numbers[1] == 0 && since[numbers[0]].map { numbers[2] >= $0 } ?? false
+    }
+}
+
+extension WriteConcern {
+    /// As commands have it.
+    fileprivate var document: BSONDocument {
+        var fields: [(String, BSONValue)] = []
+        switch members {
+        case .word(let word): fields.append(("w", .string(word)))
+        case .number(let number): fields.append(("w", .int32(Int32(clamping: number))))
+        case .none: break
+        }
+        if let journal { fields.append(("j", .bool(journal))) }
+        if let timeoutMilliseconds { fields.append(("wtimeout", .int32(Int32(clamping: timeoutMilliseconds)))) }
+        return BSONDocument(fields)
     }
 }

@@ -102,5 +102,5 @@ final class BatchQueue: @unchecked Sendable {
 
 extension RestoreBatch {
     /// Counts against the queue's capacity, so that small ones do not pile up without end either.
-    fileprivate var weight: Int { max(bytes.count, 1 << 16) }
+    fileprivate var weight: Int { max(documents?.capacity ?? 0, 1 << 16) }
 }

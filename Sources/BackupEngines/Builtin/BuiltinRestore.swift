@@ -10,11 +10,13 @@ struct BuiltinRestore {
     private static let patience = 5.0
 
     private let uri: MongoURI
+    private let writeConcern: WriteConcern?
     private let request: RestoreRequest
     private let monitor: any RunMonitor
 
     init(_ request: RestoreRequest, monitor: any RunMonitor) throws {
         uri = try MongoURI(request.uri)
+        writeConcern = try request.options.writeConcern.map { try WriteConcern($0) }
         self.request = request
         self.monitor = monitor
     }
@@ -25,11 +27,15 @@ struct BuiltinRestore {
             return (connection, try connection.describe())
         }
         let tally = RestoreTally(monitor: monitor)
-        let queue = BatchQueue(workers: Self.connections, cancellation: monitor.cancellation)
+        let connections = request.options.insertionWorkers ?? Self.connections
+        let queue = BatchQueue(workers: connections, cancellation: monitor.cancellation)
+        let pool = DocumentBufferPool(size: BatchCutter.maximumBytes)
         let handler = RestoreHandler(
-            connection: connection, server: server, request: request, tally: tally, queue: queue,
+            connection: connection, server: server, request: request, tally: tally, queue: queue, pool: pool,
             cancellation: monitor.cancellation)
-        let threads = (0..<Self.connections).map { insertionThread($0, queue: queue, tally: tally, server: server) }
+        let threads = (0..<connections).map { number in
+            insertionThread(number, queue: queue, pool: pool, tally: tally, server: server)
+        }
         defer {
             queue.close()
             let deadline = Date(timeIntervalSinceNow: Self.patience)
@@ -55,20 +61,22 @@ struct BuiltinRestore {
     }
 
     private func insertionThread(
-        _ number: Int, queue: BatchQueue, tally: RestoreTally, server: ServerDescription
+        _ number: Int, queue: BatchQueue, pool: DocumentBufferPool, tally: RestoreTally, server: ServerDescription
     ) -> WorkThread {
-        WorkThread("restore \(number)") { [uri] in
+        WorkThread("restore \(number)") { [uri, writeConcern] in
             var inserter: BatchInserter?
             while let batch = queue.take(worker: number) {
                 do {
                     let ready =
                         try inserter
                         ?? BatchInserter(
-                            connection: MongoConnection(uri, patience: .writing), server: server, tally: tally)
+                            connection: MongoConnection(uri, patience: .writing), server: server, tally: tally,
+                            writeConcern: writeConcern)
                     inserter = ready
                     try ready.work(batch)
                     tally.completed(batch.index)
                     queue.done(batch)
+                    if let documents = batch.documents { pool.give(documents) }
                 } catch {
                     queue.done(batch, failure: error)
                 }

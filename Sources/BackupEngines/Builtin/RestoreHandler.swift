@@ -16,13 +16,14 @@ final class RestoreHandler: ArchiveHandler {
     private(set) var targets: [RestoreTarget] = []
     private var places: [Namespace: Int] = [:]
     private var current: Int?
-    private var cutter = BatchCutter()
+    private var cutter: BatchCutter
     private(set) var users: UsersAndRoles
 
     init(
         connection: MongoConnection, server: ServerDescription, request: RestoreRequest, tally: RestoreTally,
-        queue: BatchQueue, cancellation: Cancellation
+        queue: BatchQueue, pool: DocumentBufferPool, cancellation: Cancellation
     ) {
+        cutter = BatchCutter(pool: pool)
         self.connection = connection
         self.server = server
         self.request = request

@@ -6,30 +6,45 @@ internal import MongoArchive
 /// A cursor that has got everything in its first batch ends without a word even when the collection is gone, so the
 /// collection's id is compared before and after.
 struct SourceGuard {
-    private let namespace: Namespace
-    private let data: Namespace
-    /// Users and roles of one database: the collection behind them is another one.
-    private let isWatched: Bool
-    private let announced: String?
-    private let before: String?
+    /// The collection as it was before its first document.
+    struct Source: Sendable {
+        fileprivate let namespace: Namespace
+        fileprivate let data: Namespace
+        /// Users and roles of one database: the collection behind them is another one.
+        fileprivate let isWatched: Bool
+        fileprivate let before: String?
+        private let announced: String?
+
+        init(_ collection: DumpCollection, data: Namespace, connection: MongoConnection) throws {
+            namespace = collection.namespace
+            self.data = data
+            isWatched = collection.archived.kind != .special
+            announced = collection.uuid
+            before = isWatched ? try connection.collection(data)?.uuid : nil
+        }
+
+        /// What a person should know of the collection that is about to be read.
+        var warningBefore: String? {
+            guard isWatched, before != announced else { return nil }
+            return before == nil
+                ? "'\(namespace)' was dropped before it was read: the archive has its definition and no documents"
+                : "'\(namespace)' was replaced before it was read: "
+                    + "the archive has the old definition with the new documents"
+        }
+    }
+
+    private let source: Source
     private let connection: MongoConnection
 
-    init(_ collection: DumpCollection, data: Namespace, connection: MongoConnection) throws {
-        namespace = collection.namespace
-        self.data = data
+    init(_ source: Source, connection: MongoConnection) {
+        self.source = source
         self.connection = connection
-        isWatched = collection.archived.kind != .special
-        announced = collection.uuid
-        before = isWatched ? try connection.collection(data)?.uuid : nil
     }
 
-    /// What a person should know of the collection that is about to be read.
-    var warningBefore: String? {
-        guard isWatched, before != announced else { return nil }
-        return before == nil
-            ? "'\(namespace)' was dropped before it was read: the archive has its definition and no documents"
-            : "'\(namespace)' was replaced before it was read: the archive has the old definition with the new documents"
-    }
+    private var namespace: Namespace { source.namespace }
+    private var data: Namespace { source.data }
+    private var isWatched: Bool { source.isWatched }
+    private var before: String? { source.before }
 
     /// Throws `sourceChanged` unless the collection is the one that was there before its first document.
     func checkAfter() throws {

@@ -1,6 +1,22 @@
+internal import Glibc
+
 /// Finds documents that the server would change on their way in: a `Timestamp(0, 0)` at the top level becomes the
 /// server's own time, except in `_id`.
 enum ZeroTimestamps {
+    /// Whether the bytes of such a value are anywhere in the document: a quick look that spares most of them the walk.
+    static func mayBeIn(_ document: UnsafeRawBufferPointer) -> Bool {
+        guard let base = document.baseAddress, document.count > 4 else { return false }
+        var position = 4
+        while let found = memchr(base + position, 0x11, document.count - position) {
+            position = base.distance(to: UnsafeRawPointer(found)) + 1
+            guard let end = memchr(base + position, 0, document.count - position) else { return false }
+            let value = base.distance(to: UnsafeRawPointer(end)) + 1
+            guard document.count - value >= 8 else { return false }
+            if document.loadUnaligned(fromByteOffset: value, as: UInt64.self) == 0 { return true }
+        }
+        return false
+    }
+
     /// Where the value of `_id` lies in a document that needs care.
     struct Identifier: Equatable {
         var type: UInt8

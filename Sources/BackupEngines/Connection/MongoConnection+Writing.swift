@@ -19,9 +19,11 @@ extension MongoConnection {
     /// Inserts whole documents as they are, in no order that matters: what one document meets does not stop the
     /// others. Throws `ServerError` when the batch as a whole failed.
     func insert(
-        _ bytes: [UInt8], count: Int, into namespace: Namespace, options: BSONDocument
+        _ bytes: UnsafeRawBufferPointer, count: Int, into namespace: Namespace, options: BSONDocument
     ) throws -> InsertOutcome {
-        guard count > 0 else { return InsertOutcome(inserted: 0, failures: []) }
+        guard count > 0, let base = bytes.baseAddress?.assumingMemoryBound(to: UInt8.self) else {
+            return InsertOutcome(inserted: 0, failures: [])
+        }
         guard let collection = mongoc_client_get_collection(client, namespace.database, namespace.collection) else {
             throw BackupError(.failed, "cannot write to '\(namespace)'")
         }
@@ -31,7 +33,7 @@ extension MongoConnection {
         var error = bson_error_t()
         var isMalformed = false
         let succeeded = cm_insert_many(
-            collection, bytes, bytes.count, count, options.pointer, reply.pointer, &error, &isMalformed)
+            collection, base, bytes.count, count, options.pointer, reply.pointer, &error, &isMalformed)
         guard !isMalformed else {
             throw BackupError(.archiveDamaged, "cannot restore '\(namespace)': the archive has a document that is none")
         }

@@ -110,6 +110,14 @@ final class MongoConnection {
         return startedSession
     }
 
+    /// Whether all reads of clients with this URI go to the same server, as long as nobody else becomes primary.
+    var readsFromOneMember: Bool {
+        guard let readPreferences, mongoc_read_prefs_get_mode(readPreferences) != MONGOC_READ_PRIMARY else {
+            return true
+        }
+        return uri.value(of: "directConnection") == "true"
+    }
+
     var readConcern: OpaquePointer? { mongoc_uri_get_read_concern(driverURI) }
 }
 

@@ -39,19 +39,31 @@ final class MongoCursor {
 }
 
 extension MongoConnection {
-    /// Begins to read a collection in natural order, with the URI's read preference and read concern.
+    /// Begins to read a collection in natural order, or a piece of it in that of its `_id`, with the URI's read
+    /// preference and read concern.
     ///
     /// `noCursorTimeout`: a slow repository must not cost the cursor. `$natural` says that the full scan is meant.
-    func find(_ namespace: Namespace, filter: BSONDocument = .empty) throws -> MongoCursor {
+    /// `batch` is in documents.
+    func find(
+        _ namespace: Namespace, filter: BSONDocument = .empty, piece: DumpPiece = .all, batch: Int32 = 1000
+    ) throws -> MongoCursor {
         guard let collection = mongoc_client_get_collection(client, namespace.database, namespace.collection) else {
             throw BackupError(.failed, "cannot read '\(namespace)'")
         }
         defer { mongoc_collection_destroy(collection) }
         if let readConcern { mongoc_collection_set_read_concern(collection, readConcern) }
-        var options: BSONDocument = ["batchSize": 1000, "noCursorTimeout": true]
-        if filter.isEmpty { options = ["batchSize": 1000, "noCursorTimeout": true, "hint": ["$natural": 1]] }
-        let query = try DriverDocument(filter)
-        let opts = try DriverDocument(options)
+        var query = try DriverDocument(filter)
+        var options: [(String, BSONValue)] = [("batchSize", .int32(batch)), ("noCursorTimeout", true)]
+        if piece.isMaxKey {
+            query = try DriverDocument(["_id": ["$type": "maxKey"]])
+        } else if !piece.isAll {
+            options.append(("hint", ["_id": 1]))
+            if let from = piece.from { options.append(("min", .document(from))) }
+            if let to = piece.to { options.append(("max", .document(to))) }
+        } else if filter.isEmpty {
+            options.append(("hint", ["$natural": 1]))
+        }
+        let opts = try DriverDocument(BSONDocument(options))
         guard
             let cursor = mongoc_collection_find_with_opts(collection, query.pointer, opts.pointer, readPreferences)
         else { throw BackupError(.failed, "cannot read '\(namespace)'") }

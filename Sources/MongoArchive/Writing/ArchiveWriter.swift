@@ -96,6 +96,15 @@ extension ArchiveWriter {
         entries[index].buffer.append(contentsOf: documents[start...])
     }
 
+    /// Writes whole documents as a block of their own, without gathering them first and without looking into them.
+    package mutating func appendBlock(_ documents: UnsafeRawBufferPointer, to namespace: Namespace) throws {
+        let index = try begin(namespace)
+        guard !documents.isEmpty else { return }
+        guard documents.count <= Self.maximumBlockBytes else { throw error("not a block of 16 MiB", namespace) }
+        entries[index].crc.update(documents)
+        try flush(index, and: documents)
+    }
+
     /// Writes what is left and the block that ends the namespace, with its checksum.
     package mutating func end(_ namespace: Namespace) throws {
         try end(try begin(namespace), crc: nil)

@@ -42,8 +42,10 @@ extension TestServer {
     }
 
     func insert(_ documents: [BSONDocument], into namespace: Namespace) throws {
-        let outcome = try connect().insert(
-            documents.flatMap(\.bytes), count: documents.count, into: namespace, options: ["validate": false])
+        let connection = try connect()
+        let outcome = try documents.flatMap(\.bytes).withUnsafeBytes {
+            try connection.insert($0, count: documents.count, into: namespace, options: ["validate": false])
+        }
         guard outcome.failures.isEmpty else {
             throw BackupError(.failed, outcome.failures.first?.message ?? "insert failed")
         }
