@@ -3,6 +3,7 @@ extension EngineSettings {
     package func check(engine: EngineChoice, scope: DumpScope, withUsers: Bool) throws {
         try place.check(engine: engine)
         try dump.check(scope: scope)
+        try effort.check()
         guard engine == .builtin, let name = optionForToolsOnly else { return }
         throw BackupError(
             .usage, "cannot use \(name) with engine 'builtin': it is an option of mongodump",
@@ -141,9 +142,17 @@ extension DumpOptions {
     }
 }
 
-private func requireCount(_ number: Int?, _ option: String) throws {
-    guard let number, !(1...64).contains(number) else { return }
-    throw BackupError(.usage, "cannot use \(option) \(number): not within 1 to 64")
+extension Effort {
+    func check() throws {
+        try requireCount(threads, "--threads", within: Self.threadCounts)
+        try requireCount(nice, "--nice", within: Self.niceValues)
+    }
+}
+
+private func requireCount(_ number: Int?, _ option: String, within range: ClosedRange<Int> = 1...64) throws {
+    guard let number, !range.contains(number) else { return }
+    throw BackupError(
+        .usage, "cannot use \(option) \(number): not within \(range.lowerBound) to \(range.upperBound)")
 }
 
 /// Arguments for a tool that its user gives as they are.

@@ -1,14 +1,38 @@
-/// How a job's engine goes about a dump, and where its tools are.
-package struct EngineSettings: Hashable, Sendable, Codable {
+/// How a job's engine goes about a dump, where its tools are, and what the archive may cost.
+package struct EngineSettings: Hashable, Sendable {
     package var place: ToolPlace
     package var dump: DumpOptions
+    package var effort: Effort
 
-    package init(place: ToolPlace = ToolPlace(), dump: DumpOptions = DumpOptions()) {
+    package init(place: ToolPlace = ToolPlace(), dump: DumpOptions = DumpOptions(), effort: Effort = Effort()) {
         self.place = place
         self.dump = dump
+        self.effort = effort
     }
 
     package var isDefault: Bool { self == EngineSettings() }
+}
+
+extension EngineSettings: Codable {
+    private enum Key: String, CodingKey {
+        case place, dump, effort
+    }
+
+    package init(from decoder: any Decoder) throws {
+        let values = try decoder.container(keyedBy: Key.self)
+        self.init(
+            place: try values.decode(ToolPlace.self, forKey: .place),
+            dump: try values.decode(DumpOptions.self, forKey: .dump),
+            effort: values.contains(.effort) ? try values.decode(Effort.self, forKey: .effort) : Effort())
+    }
+
+    /// What is written without an effort of its own is what was written before there were any.
+    package func encode(to encoder: any Encoder) throws {
+        var values = encoder.container(keyedBy: Key.self)
+        try values.encode(place, forKey: .place)
+        try values.encode(dump, forKey: .dump)
+        if !effort.isDefault { try values.encode(effort, forKey: .effort) }
+    }
 }
 
 /// Where `mongodump` and `mongorestore` are: in a folder of this machine, or in an image.

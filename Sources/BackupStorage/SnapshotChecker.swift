@@ -6,9 +6,11 @@ import MongoArchive
 package enum SnapshotChecker {
     /// All that is wrong, in words; empty when the file is what the manifest says. Throws only what `check` throws and
     /// what keeps the file from being read at all. `check` is called often, for progress and to cancel: it gets the
-    /// number of uncompressed bytes that were read since its last call.
+    /// number of uncompressed bytes that were read since its last call. `workers` threads inflate; nil: one for each
+    /// processor.
     package static func problems(
-        of file: any StoredFile, _ manifest: SnapshotManifest, check: (Int) throws -> Void = { _ in }
+        of file: any StoredFile, _ manifest: SnapshotManifest, workers: Int? = nil,
+        check: (Int) throws -> Void = { _ in }
     ) throws -> [String] {
         guard file.size == UInt64(clamping: manifest.storedBytes) else {
             return ["the file has \(file.size) bytes, not \(manifest.storedBytes)"]
@@ -17,7 +19,9 @@ package enum SnapshotChecker {
         var problems: [String] = []
         let index = IndexStage()
         do {
-            try read(stored, limit: UInt64(clamping: manifest.uncompressedBytes), into: index, check: check)
+            let source = try GunzipSource(
+                stored, limit: UInt64(clamping: manifest.uncompressedBytes), workers: workers)
+            try read(source, into: index, check: check)
             problems += compare(index.index, manifest)
         } catch let error as GzipError {
             problems.append("\(error)")
@@ -32,9 +36,10 @@ package enum SnapshotChecker {
 
     /// The same as an error, for those who need the file to be good.
     package static func require(
-        _ file: any StoredFile, _ manifest: SnapshotManifest, check: (Int) throws -> Void = { _ in }
+        _ file: any StoredFile, _ manifest: SnapshotManifest, workers: Int? = nil,
+        check: (Int) throws -> Void = { _ in }
     ) throws {
-        let problems = try problems(of: file, manifest, check: check)
+        let problems = try problems(of: file, manifest, workers: workers, check: check)
         guard let first = problems.first else { return }
         let more = problems.count > 1 ? " (and \(problems.count - 1) more)" : ""
         throw BackupError(
@@ -42,9 +47,8 @@ package enum SnapshotChecker {
     }
 
     private static func read(
-        _ stored: DigestSource, limit: UInt64, into index: IndexStage, check: (Int) throws -> Void
+        _ source: GunzipSource, into index: IndexStage, check: (Int) throws -> Void
     ) throws {
-        let source = try GunzipSource(stored, limit: limit)
         // The digest is read on after this: no thread of the source may be using it then.
         defer { source.abandon() }
         try source.forEachPiece { piece in

@@ -5,7 +5,7 @@ import Foundation
 extension SnapshotManifest: Codable {
     private enum Key: String, CodingKey {
         case formatVersion, snapshotId, repositoryId, job, run, startedAt, finishedAt, engine, server, consistency
-        case source, file, storedBytes, sha256, uncompressedBytes, prelude, documents, namespaces, warnings
+        case source, file, storedBytes, sha256, uncompressedBytes, compression, prelude, documents, namespaces, warnings
         case restoreCommand
     }
 
@@ -24,6 +24,7 @@ extension SnapshotManifest: Codable {
         storedBytes = try values.decode(Int64.self, forKey: .storedBytes)
         sha256 = try values.decode(String.self, forKey: .sha256)
         uncompressedBytes = try values.decode(Int64.self, forKey: .uncompressedBytes)
+        compression = try values.decodeIfPresent(String.self, forKey: .compression)
         prelude = try values.decode(Extent.self, forKey: .prelude)
         namespaces = try values.decode([NamespaceEntry].self, forKey: .namespaces)
         warnings = try values.decode([String].self, forKey: .warnings)
@@ -51,6 +52,7 @@ extension SnapshotManifest: Codable {
         try values.encode(storedBytes, forKey: .storedBytes)
         try values.encode(sha256, forKey: .sha256)
         try values.encode(uncompressedBytes, forKey: .uncompressedBytes)
+        try values.encodeIfPresent(compression, forKey: .compression)
         try values.encode(prelude, forKey: .prelude)
         try values.encode(documents, forKey: .documents)
         try values.encode(namespaces, forKey: .namespaces)

@@ -21,6 +21,8 @@ package struct SnapshotManifest: Hashable, Sendable {
     /// Of the stored file, in lower-case hexadecimal.
     package var sha256: String
     package var uncompressedBytes: Int64
+    /// The level at which the archive was compressed (`Compression`); a later version may have others. nil: not known.
+    package var compression: String?
     /// From the archive's first byte to the end of its prelude.
     package var prelude: Extent
     package var namespaces: [NamespaceEntry]
@@ -31,7 +33,8 @@ package struct SnapshotManifest: Hashable, Sendable {
     /// `location` gives job and run; times are cut to the second.
     package init(
         location: SnapshotLocation, repositoryId: String, startedAt: Date, finishedAt: Date, engine: EngineIdentity,
-        server: Server, consistency: Consistency, source: Source, content: SnapshotContent, warnings: [String] = []
+        server: Server, consistency: Consistency, source: Source, content: SnapshotContent,
+        compression: Compression? = nil, warnings: [String] = []
     ) {
         self.repositoryId = repositoryId
         job = location.job
@@ -45,6 +48,7 @@ package struct SnapshotManifest: Hashable, Sendable {
         storedBytes = content.storedBytes
         sha256 = content.sha256
         uncompressedBytes = content.uncompressedBytes
+        self.compression = compression?.rawValue
         prelude = content.prelude
         namespaces = content.namespaces
         self.warnings = warnings

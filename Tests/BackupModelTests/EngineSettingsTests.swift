@@ -62,6 +62,24 @@ struct EngineSettingsTests {
     }
 
     @Test(arguments: [
+        Effort(threads: 1), Effort(threads: 256), Effort(nice: 0), Effort(compression: .small, threads: 8, nice: 19),
+    ])
+    func everyEngineTakesAnEffort(_ effort: Effort) {
+        for engine in [EngineChoice.auto, .mongodump, .builtin] {
+            #expect(refusal(EngineSettings(effort: effort), engine) == nil)
+        }
+    }
+
+    @Test(arguments: [
+        (Effort(threads: 0), "--threads 0: not within 1 to 256"), (Effort(threads: 257), "--threads 257"),
+        (Effort(threads: -1), "--threads -1"), (Effort(nice: 20), "--nice 20: not within 0 to 19"),
+        (Effort(nice: -1), "--nice -1"),
+    ])
+    func anEffortHasItsLimits(_ effort: Effort, reason: String) {
+        #expect(refusal(EngineSettings(effort: effort))?.contains(reason) == true)
+    }
+
+    @Test(arguments: [
         "--out=/tmp", "--out", "--archive=/etc/passwd", "--gzip", "--uri=mongodb://h", "--password=x", "-p", "-px",
         "--Archive=x", "--host=h", "--config=/f", "--oplog", "--drop", "--nsFrom=a", "--quiet", "--query={}", "--db=x",
         "--sslPEMKeyPassword=x", "--awsSessionToken=x", "x", "", "-", "--", "--x=mongodb://u:p@h", "--a\u{0}b",

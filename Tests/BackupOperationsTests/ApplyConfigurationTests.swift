@@ -49,6 +49,9 @@ import Testing
               query: '{"a": "\\u0001 é"}'
               parallelCollections: 3
               extraToolArgs: ["--compressors=zlib"]
+              compression: balanced
+              threads: 12
+              nice: 0
             allowEmpty: true
             timeout: 6h
             stallTimeout: 90s

@@ -43,7 +43,8 @@ import Testing
             JSONSerialization.jsonObject(with: Data(try example().fileBytes())) as? [String: Any])
         #expect(
             object.keys.sorted() == [
-                "consistency", "digest", "documents", "engine", "file", "finishedAt", "formatVersion", "job",
+                "compression", "consistency", "digest", "documents", "engine", "file", "finishedAt", "formatVersion",
+                "job",
                 "namespaces", "prelude", "repositoryId", "restoreCommand", "run", "server", "sha256", "snapshotId",
                 "source", "startedAt", "storedBytes", "uncompressedBytes", "warnings",
             ])
@@ -94,6 +95,24 @@ import Testing
     @Test func unknownFieldsAreIgnored() throws {
         let bytes = try changed { $0["zzz"] = ["later": 1] }
         #expect(try read(bytes) == example())
+    }
+
+    @Test func aManifestWithoutACompressionIsRead() throws {
+        let manifest = try read(changed { $0["compression"] = nil })
+        #expect(manifest.compression == nil)
+        var expected = try example()
+        #expect(expected.compression == "balanced")
+        expected.compression = nil
+        #expect(manifest == expected)
+        let text = String(decoding: try expected.fileBytes(), as: UTF8.self)
+        #expect(!text.contains("compression"))
+    }
+
+    @Test func aCompressionOfALaterVersionIsKept() throws {
+        let manifest = try read(changed { $0["compression"] = "smallest yet" })
+        #expect(manifest.compression == "smallest yet")
+        #expect(try read(manifest.fileBytes()) == manifest)
+        #expect(throws: BackupError.self) { try read(changed { $0["compression"] = 6 }) }
     }
 
     @Test func aNewerFormatIsRefusedAndNotCalledDamaged() throws {

@@ -56,7 +56,7 @@ enum Example {
             server: .init(
                 version: "6.0.5", featureCompatibilityVersion: "6.0", topology: "replica-set", replicaSet: "rs0"),
             consistency: .perCollection, source: .init(hosts: ["db1:27017"], database: "orders", exclude: ["*.tmp"]),
-            content: content, warnings: ["a 'warning' with \"quotes\" / slashes and ü"])
+            content: content, compression: .balanced, warnings: ["a 'warning' with \"quotes\" / slashes and ü"])
     }
 
     /// Writes the archive through all stages.

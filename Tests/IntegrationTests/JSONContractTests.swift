@@ -90,7 +90,7 @@ struct JSONContractTests {
         #expect(list[0]["repository"].string == "default")
         #expect(list[0]["sha256"].string?.wholeMatch(of: /[0-9a-f]{64}/) != nil)
         let shown = try backupctl.json("show", "json@latest")
-        expectShape(shown, Self.snapshot.merging(["namespaces": .array]) { first, _ in first })
+        expectShape(shown, Self.snapshot.merging(["namespaces": .array, "compression": .string]) { first, _ in first })
         for namespace in shown["namespaces"].items {
             expectShape(
                 namespace,

@@ -27,6 +27,12 @@ struct JobEdit: ParsableCommand {
     @Flag(name: .customLong("no-query"), help: "Take all documents of the collection again.")
     var noQuery = false
 
+    @Flag(name: .customLong("no-threads"), help: "Compress on all processors again.")
+    var noThreads = false
+
+    @Flag(name: .customLong("no-nice"), help: "Give way to other programs no more than whoever starts the run.")
+    var noNice = false
+
     @Flag(
         name: .customLong("clear-tools"),
         help: "Forget where the tools are: folder, image, container runtime and network.")
@@ -51,6 +57,8 @@ struct JobEdit: ParsableCommand {
             throw ValidationError("--no-schedule excludes the schedule's options")
         }
         if noQuery && job.dump.query != nil { throw ValidationError("--no-query excludes --query") }
+        if noThreads && job.effort.threads != nil { throw ValidationError("--no-threads excludes --threads") }
+        if noNice && job.effort.nice != nil { throw ValidationError("--no-nice excludes --nice") }
         if noRetention && !job.retention.isEmpty {
             throw ValidationError("--no-retention excludes the --keep options")
         }
@@ -75,6 +83,8 @@ struct JobEdit: ParsableCommand {
             if noTimeout { $0.policy.timeout = nil }
             if let engine = job.engine { $0.engine = engine }
             if noQuery { $0.settings.dump.query = nil }
+            if noThreads { $0.settings.effort.threads = nil }
+            if noNice { $0.settings.effort.nice = nil }
             if clearTools { $0.settings.place = ToolPlace() }
             if clearExtraToolArguments { $0.settings.dump.extraArguments = [] }
             try job.apply(to: &$0.source, &$0.policy)

@@ -8,6 +8,7 @@ struct JobOptions: ParsableArguments {
     @OptionGroup var server: ServerOptions
     @OptionGroup var place: ToolPlaceOptions
     @OptionGroup var dump: DumpSettingOptions
+    @OptionGroup var effort: EffortOptions
 
     @Option(
         name: [.customLong("database"), .customLong("db"), .customShort("d")], help: "Back up this database only.")
@@ -74,6 +75,7 @@ extension JobOptions {
     func apply(to settings: inout EngineSettings) throws {
         try place.apply(to: &settings.place)
         dump.apply(to: &settings.dump)
+        effort.apply(to: &settings.effort)
         if !place.extraArguments.isEmpty { settings.dump.extraArguments = place.extraArguments }
     }
 

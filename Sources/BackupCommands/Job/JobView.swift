@@ -25,6 +25,8 @@ enum JobView {
             "query": JSONValue(settings.dump.query), "oplog": JSONValue(settings.dump.oplog),
             "parallelCollections": JSONValue(settings.dump.parallelCollections),
             "extraToolArgs": JSONValue(settings.dump.extraArguments),
+            "compression": .string(settings.effort.compression.rawValue),
+            "threads": JSONValue(settings.effort.threads), "nice": JSONValue(settings.effort.nice),
         ])
     }
 
@@ -104,6 +106,17 @@ enum JobView {
         return words.compactMap { $0 } + dump.extraArguments.map(\.escapedForDisplay)
     }
 
+    private static func effortInWords(_ effort: Effort) -> String {
+        var words = [effort.compression.rawValue]
+        switch effort.threads {
+        case nil: words.append("on all processors")
+        case 1?: words.append("on one thread")
+        case let count?: words.append("on \(count) threads")
+        }
+        if let nice = effort.nice { words.append("nice \(nice)") }
+        return words.joined(separator: ", ")
+    }
+
     static func summary(_ job: BackupModel.Job) -> String {
         "\(what(job.source)), from \(connection(job.source.connection))"
     }
@@ -112,7 +125,7 @@ enum JobView {
         var lines = [
             ("job", job.name.text), ("from", connection(job.source.connection)), ("what", what(job.source)),
             ("engine", ([job.engine.rawValue] + settingsInWords(job.settings)).joined(separator: ", ")),
-            ("repository", job.repository),
+            ("compression", effortInWords(job.settings.effort)), ("repository", job.repository),
             ("empty", job.policy.allowEmpty ? "allowed" : "a failure"),
             ("timeout", job.policy.timeout.map(DurationText.text) ?? "none"),
             ("stall timeout", DurationText.text(job.policy.stallTimeout)),

@@ -11,7 +11,7 @@ enum ArchiveFileView {
             "uncompressedBytes": JSONValue(file.uncompressedBytes), "sha256": .string(file.sha256),
             "documents": JSONValue(file.documents), "namespaceCount": JSONValue(file.namespaces.count),
             "verifiedAt": .null, "pinned": false, "consistency": .null,
-            "serverVersion": JSONValue(file.serverVersion),
+            "serverVersion": JSONValue(file.serverVersion), "compression": .null,
             "namespaces": .array(file.namespaces.map(SnapshotView.json)),
         ])
     }

@@ -23,9 +23,11 @@ struct SnapshotShow: ParsableCommand {
         let found = try workspace.findSnapshot(snapshot)
         let file = try workspace.file(of: found)
         let namespaces = try workspace.catalog.namespaces(of: found.id)
+        let compression = workspace.compression(of: found)
         try options.output.render(
-            SnapshotView.json(found, file: file, namespaces: namespaces),
-            text: SnapshotView.details(found, file: file) + "\n\n" + SnapshotView.table(namespaces))
+            SnapshotView.json(found, file: file, compression: compression, namespaces: namespaces),
+            text: SnapshotView.details(found, file: file, compression: compression) + "\n\n"
+                + SnapshotView.table(namespaces))
     }
 
     private func showFile(_ path: String) throws {

@@ -7,8 +7,12 @@ enum SnapshotView {
         .object(JSONMembers(members(snapshot, file: file)))
     }
 
-    static func json(_ snapshot: Snapshot, file: String, namespaces: [SnapshotNamespace]) -> JSONValue {
+    /// One in full. `compression` is in its manifest, which a listing does not read.
+    static func json(
+        _ snapshot: Snapshot, file: String, compression: String?, namespaces: [SnapshotNamespace]
+    ) -> JSONValue {
         var members = members(snapshot, file: file)
+        members["compression"] = JSONValue(compression)
         members["namespaces"] = .array(namespaces.map(json))
         return .object(JSONMembers(members))
     }
@@ -41,7 +45,7 @@ enum SnapshotView {
         return String(repeating: "0", count: 16 - digits.count) + digits
     }
 
-    static func details(_ snapshot: Snapshot, file: String) -> String {
+    static func details(_ snapshot: Snapshot, file: String, compression: String?) -> String {
         Details.text([
             ("snapshot", snapshot.id), ("job", snapshot.job), ("run", snapshot.run.text),
             ("created", Format.time(snapshot.createdAt)), ("state", snapshot.state.rawValue),
@@ -49,7 +53,8 @@ enum SnapshotView {
             ("engine", "\(snapshot.engine.name) \(snapshot.engine.version)"),
             ("server", snapshot.serverVersion ?? "-"), ("consistency", snapshot.consistency.rawValue),
             ("file", file), ("stored", Format.bytes(snapshot.storedBytes)),
-            ("uncompressed", Format.bytes(snapshot.uncompressedBytes)), ("sha256", snapshot.sha256),
+            ("uncompressed", Format.bytes(snapshot.uncompressedBytes)), ("compression", compression ?? "-"),
+            ("sha256", snapshot.sha256),
             ("documents", Format.count(snapshot.documents)), ("pinned", pin(snapshot)),
         ])
     }

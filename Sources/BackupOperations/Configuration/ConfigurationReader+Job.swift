@@ -11,7 +11,7 @@ extension ConfigurationReader {
     ]
     private static let settingKeys = [
         "toolsDir", "image", "mongoVersion", "containerRuntime", "containerNetwork", "readPreference", "query", "oplog",
-        "parallelCollections", "extraToolArgs",
+        "parallelCollections", "extraToolArgs", "compression", "threads", "nice",
     ]
     private static let retentionKeys =
         RetentionPolicy.Unit.allCases.map(\.countKey) + RetentionPolicy.Unit.allCases.map(\.spanKey)
@@ -124,6 +124,11 @@ extension ConfigurationReader {
             settings.dump.parallelCollections = number(value, "parallelCollections")
         }
         if let value = keys["extraToolArgs"] { settings.dump.extraArguments = texts(value, "extraToolArgs") ?? [] }
+        if let value = keys["compression"] {
+            settings.effort.compression = choice(value, "compression", Compression.self) ?? .fast
+        }
+        if let value = keys["threads"] { settings.effort.threads = number(value, "threads") }
+        if let value = keys["nice"] { settings.effort.nice = number(value, "nice") }
         job.settings = settings
     }
 

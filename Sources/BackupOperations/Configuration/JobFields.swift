@@ -38,7 +38,7 @@ extension BackupModel.Job {
     }
 
     private var settingFields: [JobField] {
-        let (place, dump) = (settings.place, settings.dump)
+        let (place, dump, effort) = (settings.place, settings.dump, settings.effort)
         return Self.field("engine", engine == .auto ? nil : .text(engine.rawValue))
             + Self.text("settings.toolsDir", place.toolsDirectory) + Self.text("settings.image", place.image)
             + Self.text("settings.containerRuntime", place.runtime?.rawValue)
@@ -47,6 +47,11 @@ extension BackupModel.Job {
             + Self.text("settings.query", dump.query) + Self.flag("settings.oplog", dump.oplog)
             + Self.field("settings.parallelCollections", dump.parallelCollections.map(JobField.Value.number))
             + Self.list("settings.extraToolArgs", dump.extraArguments)
+            + Self.text(
+                "settings.compression",
+                effort.compression == Effort().compression ? nil : effort.compression.rawValue)
+            + Self.field("settings.threads", effort.threads.map(JobField.Value.number))
+            + Self.field("settings.nice", effort.nice.map(JobField.Value.number))
     }
 
     private var policyFields: [JobField] {

@@ -59,6 +59,16 @@ extension Workspace {
         }
     }
 
+    /// The level at which a snapshot was compressed, by its manifest; nil where that does not say it, is not there, or is not
+    /// the one that the catalog knows.
+    package func compression(of snapshot: Snapshot) -> String? {
+        guard let location = try? SnapshotLocation(id: snapshot.id),
+            let read = try? repository(snapshot.repository).manifest(of: location),
+            read.sha256 == snapshot.manifestSHA256
+        else { return nil }
+        return read.manifest.compression
+    }
+
     private func newestGood(of job: JobName, notAfter time: Date?) throws -> Snapshot {
         let candidates = try snapshots(job: job.text)
         let limit = time ?? .distantFuture

@@ -15,6 +15,7 @@ package struct Workspace: Sendable {
     /// The rules of time zones as this machine has them.
     package var zones = SystemTimeZones(environment: ProcessInfo.processInfo.environment)
     package var uptime: @Sendable () -> Uptime? = Uptime.current
+    package var beNice: @Sendable (Int) throws -> Void = Niceness.raise
     /// Hears what runs write to their logs.
     package var echo: (@Sendable (String) -> Void)?
 

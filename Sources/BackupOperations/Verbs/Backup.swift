@@ -19,12 +19,14 @@ struct Backup: Sendable {
         var namespaces: [SnapshotNamespace]
     }
 
+    /// To be called on a thread that was made for it.
     func perform() throws -> Published {
         let location = try SnapshotLocation(job: job.name, run: run.id)
         let repository = try workspace.repository(job.repository)
         let text = try workspace.secrets().resolve(job.source.connection, of: job.name)
         let uri = try MongoURI(text)
         let scope = effectiveScope(uri)
+        giveWay()
         let incoming = try repository.createIncoming(for: run.id)
         do {
             let dump = try dump(uri: text, scope: scope, into: incoming)
@@ -32,7 +34,7 @@ struct Backup: Sendable {
                 location: location, repositoryId: repository.repositoryId, startedAt: run.startedAt ?? now(),
                 finishedAt: now(), engine: dump.engine, server: dump.server,
                 consistency: dump.report.consistency, source: source(uri, scope), content: dump.content,
-                warnings: progress.current.warnings)
+                compression: job.settings.effort.compression, warnings: progress.current.warnings)
             progress.enter(.checking)
             let published = try repository.publish(incoming, manifest) { stored in
                 try check(stored, manifest)
@@ -46,6 +48,17 @@ struct Backup: Sendable {
         } catch {
             try? incoming.discard()
             throw error
+        }
+    }
+
+    /// From here on this thread, and all that it starts, is as nice as the job wants. Nothing asks the catalog after this:
+    /// its threads are those of the whole process.
+    private func giveWay() {
+        guard let nice = job.settings.effort.nice else { return }
+        do {
+            try workspace.beNice(nice)
+        } catch {
+            progress.warning(BackupError(error).message)
         }
     }
 
@@ -66,7 +79,8 @@ struct Backup: Sendable {
 
     private func dump(uri: String, scope: DumpScope, into incoming: any IncomingFile) throws -> Dump {
         let digest = DigestStage(into: incoming)
-        let gzip = try GzipStage(into: digest, compression: .fast)
+        let effort = job.settings.effort
+        let gzip = try GzipStage(into: digest, compression: effort.compression, workers: effort.threads)
         defer { gzip.abandon() }
         let index = IndexStage(
             into: CountingStage(into: gzip) { [progress] _ in
@@ -148,7 +162,7 @@ struct Backup: Sendable {
 
     /// Reads back what lies in the repository, from first to last byte: a snapshot is not published on trust.
     private func check(_ stored: any StoredFile, _ manifest: SnapshotManifest) throws {
-        try SnapshotChecker.require(stored, manifest) { [progress] count in
+        try SnapshotChecker.require(stored, manifest, workers: job.settings.effort.threads) { [progress] count in
             try progress.cancellation.check()
             progress.checked(bytes: Int64(count))
         }
