@@ -92,7 +92,8 @@ let package = Package(
         .target(
             name: "BackupCommands",
             dependencies: [
-                "BackupModel", "BackupEngines", "BackupCatalog", "BackupOperations", "BackupDaemon",
+                "BackupModel", "MongoArchive", "BackupPipeline", "BackupEngines", "BackupCatalog", "BackupOperations",
+                "BackupDaemon",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),

@@ -9,7 +9,8 @@ struct Backupctl: ParsableCommand {
         subcommands: [
             JobCommand.self, ApplyCommand.self, ExportCommand.self, RunCommand.self, CancelCommand.self,
             StatusCommand.self, DaemonCommand.self,
-            SnapshotList.self, SnapshotShow.self, RunHistory.self, RunLogCommand.self, RestoreCommand.self,
+            SnapshotList.self, SnapshotShow.self, SnapshotCat.self, RunHistory.self, RunLogCommand.self,
+            RestoreCommand.self,
             ScheduleCommand.self, PruneCommand.self, SnapshotPinCommand.self, SnapshotUnpinCommand.self,
             SnapshotDelete.self, RetentionCommand.self, CatalogCommand.self, VersionCommand.self,
         ]

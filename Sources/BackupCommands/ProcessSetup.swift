@@ -12,6 +12,14 @@ enum ProcessSetup {
         setrlimit(__rlimit_resource_t(RLIMIT_CORE.rawValue), &none)
     }
 
+    /// Ends as every program does whose output nobody reads any more; gives the status that a shell would see, should that
+    /// not be possible.
+    static func endAsFilter() -> Int32 {
+        signal(SIGPIPE, SIG_DFL)
+        raise(SIGPIPE)
+        return 128 + SIGPIPE
+    }
+
     /// Overwrites connection strings with a password in the process's own arguments, so that a listing of processes
     /// shows them only for the moment until here.
     static func hideSecretsInArguments() {

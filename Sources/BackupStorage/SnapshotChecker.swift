@@ -7,17 +7,17 @@ package enum SnapshotChecker {
     /// All that is wrong, in words; empty when the file is what the manifest says. Throws only what `check` throws and
     /// what keeps the file from being read at all. `check` is called often, for progress and to cancel: it gets the
     /// number of uncompressed bytes that were read since its last call. `workers` threads inflate; nil: one for each
-    /// processor.
+    /// processor. `sink` gets the archive while it is read, unproved, and is finished when it was read to its end.
     package static func problems(
         of file: any StoredFile, _ manifest: SnapshotManifest, workers: Int? = nil,
-        check: (Int) throws -> Void = { _ in }
+        into sink: (any ByteSink)? = nil, check: (Int) throws -> Void = { _ in }
     ) throws -> [String] {
         guard file.size == UInt64(clamping: manifest.storedBytes) else {
             return ["the file has \(file.size) bytes, not \(manifest.storedBytes)"]
         }
         let stored = DigestSource(file.source())
         var problems: [String] = []
-        let index = IndexStage()
+        let index = IndexStage(into: sink)
         do {
             let source = try GunzipSource(
                 stored, limit: UInt64(clamping: manifest.uncompressedBytes), workers: workers)
@@ -37,9 +37,9 @@ package enum SnapshotChecker {
     /// The same as an error, for those who need the file to be good.
     package static func require(
         _ file: any StoredFile, _ manifest: SnapshotManifest, workers: Int? = nil,
-        check: (Int) throws -> Void = { _ in }
+        into sink: (any ByteSink)? = nil, check: (Int) throws -> Void = { _ in }
     ) throws {
-        let problems = try problems(of: file, manifest, workers: workers, check: check)
+        let problems = try problems(of: file, manifest, workers: workers, into: sink, check: check)
         guard let first = problems.first else { return }
         let more = problems.count > 1 ? " (and \(problems.count - 1) more)" : ""
         throw BackupError(

@@ -65,6 +65,18 @@ extension SnapshotManifest {
         try self.init(fileBytes: file.source().collect(limit: Self.largestFile), path: file.name)
     }
 
+    /// The manifest that lies beside an archive under the name that a repository gives it, if it is that of a file of this
+    /// name and size; nil where there is none, or none that can be read.
+    package static func beside(_ file: DiskFile) -> SnapshotManifest? {
+        guard file.name.hasSuffix(SnapshotLocation.archiveSuffix) else { return nil }
+        let path = file.name.dropLast(SnapshotLocation.archiveSuffix.count) + SnapshotLocation.manifestSuffix
+        guard let manifest = try? SnapshotManifest(reading: DiskFile(path: String(path))),
+            manifest.file == file.name.split(separator: "/").last.map(String.init),
+            UInt64(clamping: manifest.storedBytes) == file.size
+        else { return nil }
+        return manifest
+    }
+
     private static func checkVersion(
         _ bytes: [UInt8], path: String, damaged: (String) -> BackupError
     ) throws {

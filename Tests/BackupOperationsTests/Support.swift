@@ -1,6 +1,7 @@
 import BackupCatalog
 import BackupEngines
 import BackupModel
+import BackupPipeline
 import BackupStorage
 import Foundation
 import GRDB
@@ -39,6 +40,69 @@ final class Scratch: Sendable {
         try Data(text.utf8).write(to: URL(filePath: path(of: name)))
         try FileManager.default.setAttributes([.posixPermissions: mode], ofItemAtPath: path(of: name))
         return path(of: name)
+    }
+}
+
+extension Scratch {
+    func write(_ bytes: [UInt8], to name: String) throws -> String {
+        try Data(bytes).write(to: URL(filePath: path(of: name)))
+        return path(of: name)
+    }
+}
+
+/// Another file, and how many bytes of it were read.
+final class CountingFile: StoredFile, @unchecked Sendable {
+    // Threads of a source read it while the test waits for them.
+    private let file: any StoredFile
+    private let count = Mutex<UInt64>(0)
+
+    init(_ file: any StoredFile) { self.file = file }
+
+    var size: UInt64 { file.size }
+    var name: String { file.name }
+    var readBytes: UInt64 { count.withLock { $0 } }
+
+    func source(_ range: Range<UInt64>) -> any ByteSource { Source(file.source(range), self) }
+
+    private final class Source: ByteSource {
+        private let source: any ByteSource
+        private let file: CountingFile
+
+        init(_ source: any ByteSource, _ file: CountingFile) { (self.source, self.file) = (source, file) }
+
+        func read(into buffer: UnsafeMutableRawBufferPointer) throws -> Int {
+            let count = try source.read(into: buffer)
+            file.count.withLock { $0 += UInt64(count) }
+            return count
+        }
+    }
+}
+
+/// Bytes in memory as a stored file.
+final class BytesFile: StoredFile {
+    private let bytes: [UInt8]
+    let name = "memory"
+
+    init(_ bytes: [UInt8]) { self.bytes = bytes }
+
+    var size: UInt64 { UInt64(bytes.count) }
+
+    func source(_ range: Range<UInt64>) -> any ByteSource {
+        PrefixedSource(Array(bytes[Int(range.lowerBound)..<Int(range.upperBound)]), Nothing())
+    }
+
+    private final class Nothing: ByteSource {
+        func read(into buffer: UnsafeMutableRawBufferPointer) -> Int { 0 }
+    }
+}
+
+enum GzipStageOutput {
+    static func bytes(_ data: [UInt8], memberSize: Int) throws -> [UInt8] {
+        let sink = CollectingSink()
+        let stage = try GzipStage(into: sink, workers: 1, memberSize: memberSize)
+        try stage.write(data)
+        try stage.finish()
+        return sink.bytes
     }
 }
 

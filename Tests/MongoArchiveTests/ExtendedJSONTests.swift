@@ -47,6 +47,44 @@ struct ExtendedJSONTests {
         #expect(try ExtendedJSON.reversible(document) == #"{"v":\#(text)}"#)
     }
 
+    /// What people are shown: plain numbers and dates; everything else as it is.
+    private static let relaxed: [(String, BSONValue)] = [
+        ("-2147483648", .int32(.min)), ("9223372036854775807", .int64(.max)), ("1.0", 1.0), ("-0.0", .double(-0.0)),
+        ("1E+06", 1_000_000.0), (#"{"$numberDouble":"NaN"}"#, .double(.nan)),
+        (#"{"$date":"1970-01-01T00:00:00Z"}"#, .dateTime(0)),
+        (#"{"$date":"2026-01-14T02:00:00.125Z"}"#, .dateTime(1_768_356_000_125)),
+        (#"{"$date":"2024-02-29T23:59:59.999Z"}"#, .dateTime(1_709_251_199_999)),
+        (#"{"$date":"9999-12-31T23:59:59.999Z"}"#, .dateTime(253_402_300_799_999)),
+        (#"{"$date":{"$numberLong":"253402300800000"}}"#, .dateTime(253_402_300_800_000)),
+        (#"{"$date":{"$numberLong":"-1"}}"#, .dateTime(-1)),
+        (#"{"$oid":"5f1a00010203040506070809"}"#, .objectID(object)), (#"[1,{"a":2.5}]"#, [1, ["a": 2.5]]),
+    ]
+
+    @Test(arguments: relaxed) func whatIsShownIsRelaxed(_ text: String, _ value: BSONValue) throws {
+        let shown = ExtendedJSON.shown(["v": value], isCanonical: false)
+        #expect(shown.text == #"{"v":\#(text)}"# && shown.isExact)
+        let canonical = ExtendedJSON.shown(["v": value], isCanonical: true)
+        #expect(try canonical.text == ExtendedJSON.canonical(["v": value]))
+    }
+
+    @Test func everyDayOfFourHundredYearsIsWrittenAsItIsRead() {
+        for day in 0..<(146_097 + 10) {
+            let milliseconds = Int64(day) * 86_400_000 + Int64(day % 86_400) * 1_000
+            let shown = ExtendedJSON.shown(["v": .dateTime(milliseconds)], isCanonical: false).text
+            #expect((try? ExtendedJSON.parse(shown))?["v"] == .dateTime(milliseconds))
+        }
+    }
+
+    @Test func whatIsNotUTF8IsShownAndSaid() throws {
+        // {"a": "\xFF", "\xFE": 1}
+        let bytes: [UInt8] =
+            [23, 0, 0, 0, 2, 0x61, 0, 2, 0, 0, 0, 0xFF, 0, 0x10, 0xFE, 0, 1, 0, 0, 0, 8, 0x62, 0, 1, 0]
+        var document = bytes
+        document[0] = UInt8(bytes.count)
+        let shown = ExtendedJSON.shown(try BSONDocument(validating: document), isCanonical: false)
+        #expect(shown.text == "{\"a\":\"\u{FFFD}\",\"\u{FFFD}\":1,\"b\":true}" && !shown.isExact)
+    }
+
     /// Relaxed and legacy spellings.
     @Test(
         arguments: [

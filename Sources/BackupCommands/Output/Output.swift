@@ -15,6 +15,12 @@ struct Output {
     /// Prints a line that is JSON already, one of many.
     func render(verbatim line: String) throws { try write(line) }
 
+    /// Prints a part of a result that is too long to be held as one value. `json` is JSON's own text, of which all parts
+    /// together make one value.
+    func render(part json: @autoclosure () -> String, text: @autoclosure () -> String) throws {
+        try write(self.json ? json() : text())
+    }
+
     /// Says that something was done: nothing for people with `--quiet`.
     func confirm(_ value: @autoclosure () -> JSONValue, text: @autoclosure () -> String) throws {
         if json || !quiet { try render(value(), text: text()) }

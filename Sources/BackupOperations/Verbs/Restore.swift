@@ -95,7 +95,7 @@ struct Restore: Sendable {
 }
 
 /// Feeds a reader from a stream.
-private final class ReaderSink<Handler: ArchiveHandler>: ByteSink {
+final class ReaderSink<Handler: ArchiveHandler>: ByteSink {
     private let reader: ArchiveReader<Handler>
 
     init(_ reader: ArchiveReader<Handler>) {

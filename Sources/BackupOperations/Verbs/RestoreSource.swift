@@ -73,6 +73,13 @@ struct RestoreSource {
 }
 
 extension RestoreSource {
+    /// A file that a manifest describes, wherever it lies.
+    init(_ file: any StoredFile, named name: String, _ manifest: SnapshotManifest) throws {
+        self.init(
+            name: name, job: nil, snapshot: nil, file: file,
+            content: .snapshot(manifest, collections: try Self.collections(file, manifest)))
+    }
+
     /// Every namespace, as a plan needs to know it.
     func namespaces() throws -> [ArchivedNamespace] {
         switch content {
@@ -156,20 +163,39 @@ extension RestoreSource {
         } catch {
             throw BackupError(reading: file.name, error, damaged: .snapshotDamaged)
         }
-        try compare(stage.index, manifest, selected)
+        let found = stage.index.namespaces.map { entry in
+            (entry.namespace, ArchivedContent(documents: entry.documents, bytes: entry.bytes, crc64: entry.crc64))
+        }
+        try requireAgreement(Dictionary(found) { first, _ in first }, selected)
         return false
     }
 
-    private func compare(_ index: ArchiveIndex, _ manifest: SnapshotManifest, _ selected: Set<Namespace>) throws {
+    /// What was read of these namespaces must be what the manifest says of them.
+    func requireAgreement(_ found: [Namespace: ArchivedContent], _ selected: Set<Namespace>) throws {
+        guard case .snapshot(let manifest, _) = content else { return }
         for expected in manifest.namespaces where selected.contains(expected.namespace) {
-            let found = index.namespaces.first { $0.namespace == expected.namespace }
-            guard let found, found.documents == expected.documents, found.crc64 == expected.crc64,
-                found.bytes == expected.bytes
-            else { throw damaged("'\(expected.namespace)' is not what the manifest says") }
+            let content = ArchivedContent(
+                documents: expected.documents, bytes: expected.bytes, crc64: expected.crc64)
+            guard found[expected.namespace] == content else {
+                throw damaged("'\(expected.namespace)' is not what the manifest says")
+            }
         }
+    }
+
+    /// Passes all of it on, uncompressed, and throws unless it is what the manifest says.
+    func copyWhole(to sink: any ByteSink, _ passed: (Int) throws -> Void) throws {
+        guard case .snapshot(let manifest, _) = content else { return }
+        try SnapshotChecker.require(file, manifest, into: sink, check: passed)
     }
 
     private func damaged(_ reason: String) -> BackupError {
         BackupError(.snapshotDamaged, "cannot trust snapshot '\(name)': it is damaged: \(reason)")
     }
+}
+
+/// What was found of one namespace when it had ended.
+struct ArchivedContent: Equatable {
+    var documents: Int64
+    var bytes: Int64
+    var crc64: UInt64
 }

@@ -12,6 +12,30 @@ enum DateText {
         return seconds * 1_000 + fraction
     }
 
+    /// The years 1970 to 9999, which are all that relaxed JSON writes as text; nil for others.
+    static func text(_ milliseconds: Int64) -> String? {
+        guard (0...253_402_300_799_999).contains(milliseconds) else { return nil }
+        let (seconds, fraction) = milliseconds.quotientAndRemainder(dividingBy: 1_000)
+        let (days, second) = seconds.quotientAndRemainder(dividingBy: 86_400)
+        // Years that begin in March, counted from the year 0 (the inverse of `days`).
+        let shifted = days + 719_468
+        let era = shifted / 146_097
+        let dayOfEra = shifted - era * 146_097
+        let yearOfEra = (dayOfEra - dayOfEra / 1460 + dayOfEra / 36_524 - dayOfEra / 146_096) / 365
+        let dayOfYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
+        let monthFromMarch = (5 * dayOfYear + 2) / 153
+        let month = monthFromMarch < 10 ? monthFromMarch + 3 : monthFromMarch - 9
+        let year = era * 400 + yearOfEra + (month <= 2 ? 1 : 0)
+        let date = "\(padded(year, 4))-\(padded(month, 2))-\(padded(dayOfYear - (153 * monthFromMarch + 2) / 5 + 1, 2))"
+        let time = "\(padded(second / 3_600, 2)):\(padded(second / 60 % 60, 2)):\(padded(second % 60, 2))"
+        return "\(date)T\(time)\(fraction == 0 ? "" : ".\(padded(fraction, 3))")Z"
+    }
+
+    private static func padded(_ number: Int64, _ width: Int) -> String {
+        let digits = String(number)
+        return String(repeating: "0", count: max(0, width - digits.utf8.count)) + digits
+    }
+
     private static func number(_ rest: inout ArraySlice<UInt8>, _ digits: Int) -> Int64? {
         let part = rest.prefix(digits)
         guard part.count == digits, part.allSatisfy({ (48...57).contains($0) }) else { return nil }

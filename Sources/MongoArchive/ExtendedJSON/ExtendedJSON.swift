@@ -20,6 +20,15 @@ package enum ExtendedJSON {
         return writer.text
     }
 
+    /// For people to look at: relaxed unless it is to be canonical. Never throws: what is not UTF-8 is shown with replacement
+    /// characters, and not as exact.
+    package static func shown(_ document: BSONDocument, isCanonical: Bool) -> (text: String, isExact: Bool) {
+        var writer = ExtendedJSONWriter(isRelaxed: !isCanonical, isLenient: true)
+        // A lenient writer has nothing to throw.
+        try? writer.write(document)
+        return (writer.text, writer.isExact)
+    }
+
     /// Canonical text that was read back and gave the same bytes; throws where it did not, as mongodump does.
     package static func reversible(_ document: BSONDocument) throws -> String {
         let text = try canonical(document)

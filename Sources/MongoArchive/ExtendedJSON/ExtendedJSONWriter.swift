@@ -1,6 +1,16 @@
 /// Canonical Extended JSON v2, without white space, in the spelling of the Go driver that mongodump uses.
 struct ExtendedJSONWriter {
     private var out: [UInt8] = []
+    /// Writes plain numbers and dates where JSON has them: easier to read, and without their types.
+    private let isRelaxed: Bool
+    /// Writes what is not UTF-8 with replacement characters instead of throwing.
+    private let isLenient: Bool
+    private(set) var isExact = true
+
+    init(isRelaxed: Bool = false, isLenient: Bool = false) {
+        self.isRelaxed = isRelaxed
+        self.isLenient = isLenient
+    }
 
     var text: String { String(decoding: out, as: UTF8.self) }
 
@@ -18,18 +28,17 @@ struct ExtendedJSONWriter {
             if !isFirst { out.append(UInt8(ascii: ",")) }
             isFirst = false
             if withNames {
-                guard let name = String(validating: document.bytes[element.key], as: UTF8.self) else {
-                    throw ExtendedJSONError("a name is not UTF-8")
-                }
-                quote(name)
+                let name = String(validating: document.bytes[element.key], as: UTF8.self)
+                if name == nil { try replacing("a name") }
+                quote(name ?? document.name(of: element))
                 out.append(UInt8(ascii: ":"))
             }
             let value = document.value(of: element)
             if value.holdsText {
                 var encoded: [UInt8] = []
                 value.encode(into: &encoded)
-                guard encoded.elementsEqual(document.bytes[element.value]) else {
-                    throw ExtendedJSONError("field '\(document.name(of: element))' is not UTF-8")
+                if !encoded.elementsEqual(document.bytes[element.value]) {
+                    try replacing("field '\(document.name(of: element))'")
                 }
             }
             try write(value)
@@ -37,7 +46,27 @@ struct ExtendedJSONWriter {
         out.append(UInt8(ascii: close))
     }
 
+    /// Throws for what cannot be written as it is, or notes it.
+    private mutating func replacing(_ what: String) throws {
+        guard isLenient else { throw ExtendedJSONError("\(what) is not UTF-8") }
+        isExact = false
+    }
+
+    private mutating func writeRelaxed(_ value: BSONValue) -> Bool {
+        switch value {
+        case .int32(let number): raw(String(number))
+        case .int64(let number): raw(String(number))
+        case .double(let number) where number.isFinite: raw(number.goDescription)
+        case .dateTime(let milliseconds):
+            guard let text = DateText.text(milliseconds) else { return false }
+            wrap("$date", text)
+        default: return false
+        }
+        return true
+    }
+
     private mutating func write(_ value: BSONValue) throws {
+        if isRelaxed, writeRelaxed(value) { return }
         switch value {
         case .double(let number): wrap("$numberDouble", number.goDescription)
         case .string(let text): quote(text)
