@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test lint check-imports install uninstall dist deb test-deploy test-container test-systemd clean
+.PHONY: help setup build demo test benchmark lint check-imports install uninstall dist deb test-deploy test-container test-systemd clean
 
 import_check := --explicit-target-dependency-import-check error
 
@@ -23,6 +23,11 @@ demo: setup ## Backs up, restores and compares a real MongoDB, from nothing, in 
 
 test: setup ## Lints, checks the imports, builds and runs every test but those of test-deploy
 	@scripts/test.sh
+
+benchmark: setup ## Measures backupctl beside mongodump and mongorestore; ARGUMENTS (default: dump and restore of 1 GiB, 5 times)
+	@swift build -c release --product backupctl
+	@. .build/tools/env && MONGOD="$$MONGOD" exec "$$PYTHON" -B Benchmarks/benchmark.py $(ARGUMENTS) \
+		"$$(swift build -c release --show-bin-path)/backupctl"
 
 lint: ## Checks the format of the Swift sources
 	@swift format lint --strict --recursive Sources Tests Migrations Package.swift
