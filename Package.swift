@@ -59,6 +59,7 @@ let package = Package(
             resources: [
                 .embedInCode("V0001_initial.sql"), .embedInCode("V0002_add_job_engine_settings.sql"),
                 .embedInCode("V0003_retention.sql"), .embedInCode("V0004_schedules.sql"),
+                .embedInCode("V0005_indexes_for_old_history.sql"),
             ],
             swiftSettings: strict),
         .target(

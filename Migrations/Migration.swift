@@ -23,6 +23,9 @@ extension Migration {
             embedded: PackageResources.V0002_add_job_engine_settings_sql),
         Migration(number: 3, name: "V0003_retention.sql", embedded: PackageResources.V0003_retention_sql),
         Migration(number: 4, name: "V0004_schedules.sql", embedded: PackageResources.V0004_schedules_sql),
+        Migration(
+            number: 5, name: "V0005_indexes_for_old_history.sql",
+            embedded: PackageResources.V0005_indexes_for_old_history_sql),
     ]
 
     private init(number: Int, name: String, embedded bytes: [UInt8]) {

@@ -46,7 +46,7 @@ extension Database {
         return try String.fetchAll(
             self,
             sql: """
-                SELECT id FROM run AS old
+                SELECT id FROM run AS old INDEXED BY run_finished
                 WHERE finished_at < :limit AND state NOT IN ('queued', 'running')
                     AND (:job IS NULL OR job = :job)
                     AND NOT EXISTS (SELECT 1 FROM snapshot WHERE run = old.id OR id = old.snapshot)

@@ -27,6 +27,12 @@ extension Catalog {
         }
     }
 
+    package func hasRun(_ id: RunID) throws -> Bool {
+        try read {
+            try Bool.fetchOne($0, sql: "SELECT EXISTS (SELECT 1 FROM run WHERE id = ?)", arguments: [id.text]) ?? false
+        }
+    }
+
     package func run(_ id: RunID) throws -> Run { try read { try $0.run(id) } }
 
     /// Runs that are queued or running, the oldest first, with their owners.

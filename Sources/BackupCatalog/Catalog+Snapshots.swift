@@ -21,6 +21,21 @@ extension Catalog {
         }
     }
 
+    /// Those whose deletion was begun and is not at its end, the newest first.
+    package func deletingSnapshots() throws -> [Snapshot] {
+        try read { database in
+            try database.rows(
+                of: .snapshot,
+                "SELECT * FROM snapshot WHERE state = 'deleting' ORDER BY created_at DESC, id DESC", Snapshot.init)
+        }
+    }
+
+    package func hasSnapshot(_ id: String) throws -> Bool {
+        try read {
+            try Bool.fetchOne($0, sql: "SELECT EXISTS (SELECT 1 FROM snapshot WHERE id = ?)", arguments: [id]) ?? false
+        }
+    }
+
     /// The snapshot of this id, or the only one whose id begins so.
     package func snapshot(matching prefix: String) throws -> Snapshot {
         try read { database in

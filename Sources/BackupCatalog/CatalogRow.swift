@@ -26,12 +26,14 @@ struct CatalogRow {
     /// Ascending, and the values in the same order: there may be hundreds of thousands of rows to read.
     private let columns: [String]
     private let values: [DatabaseValue]
+    private let lookups: ColumnLookups
 
     init(_ table: Table, _ values: [String: (any DatabaseValueConvertible)?]) {
         self.table = table
         let sorted = values.sorted { $0.key < $1.key }
         columns = sorted.map(\.key)
         self.values = sorted.map { $0.value?.databaseValue ?? .null }
+        lookups = ColumnLookups()
     }
 
     /// Refuses a row whose digest is not that of its values.
@@ -43,18 +45,24 @@ struct CatalogRow {
         self.table = table
         columns = order.columns
         values = order.positions.map(value)
+        lookups = order.lookups
+        lookups.next = 0
         guard let position = order.digest, case .blob(let stored) = value(position).storage,
             stored.elementsEqual(computedDigest(order.prefixes))
         else { throw damaged("its digest does not match") }
     }
 
     private func value(_ column: String) -> DatabaseValue.Storage? {
+        lookups.position(of: column, in: columns, search).map { values[$0].storage }
+    }
+
+    private func search(_ column: String) -> Int? {
         var (low, high) = (0, columns.count)
         while low < high {
             let middle = (low + high) / 2
             if columns[middle] < column { low = middle + 1 } else { high = middle }
         }
-        return low < columns.count && columns[low] == column ? values[low].storage : nil
+        return low < columns.count && columns[low] == column ? low : nil
     }
 
     /// The values by column's name, with their digest, for `:column` in a statement.
@@ -201,6 +209,25 @@ private struct PartWriter {
     }
 }
 
+/// Where the columns were that the row before was asked for: each row of a statement is asked for the same ones in the same
+/// order, and comparing names takes as long as all the rest. One thread's, as the statement is.
+private final class ColumnLookups {
+    var next = 0
+    private var positions: [Int] = []
+
+    func position(of column: String, in columns: [String], _ search: (String) -> Int?) -> Int? {
+        defer { next += 1 }
+        if next < positions.count, columns[positions[next]] == column { return positions[next] }
+        guard let found = search(column) else { return nil }
+        if next < positions.count {
+            positions[next] = found
+        } else if next == positions.count {
+            positions.append(found)
+        }
+        return found
+    }
+}
+
 /// Where the columns of a statement are, by their names. All rows of a statement have the same.
 private struct ColumnOrder {
     /// Without the digest.
@@ -209,6 +236,7 @@ private struct ColumnOrder {
     var prefixes: [[UInt8]]
     var positions: [Int]
     var digest: Int?
+    let lookups = ColumnLookups()
 
     init(_ names: some Sequence<String>) {
         let names = Array(names)

@@ -1,6 +1,7 @@
 import BackupModel
 import Foundation
 import GRDB
+import Synchronization
 
 extension Job {
     init(_ row: CatalogRow) throws {
@@ -96,9 +97,20 @@ extension JobSchedule {
 extension RetentionPolicy {
     /// A policy that cannot be read is damage: it must not read as none, nor as another one.
     fileprivate init(_ text: String, _ row: CatalogRow) throws {
+        if let known = Self.known.withLock({ $0[text] }) {
+            self = known
+            return
+        }
         guard let policy = try? RetentionPolicy(json: text) else { throw row.damaged("its retention cannot be read") }
+        Self.known.withLock { known in
+            if known.count >= 100 { known.removeAll() }
+            known[text] = policy
+        }
         self = policy
     }
+
+    /// By their texts: most jobs have one of a few, and reading one takes longer than the rest of the job.
+    private static let known = Mutex<[String: RetentionPolicy]>([:])
 }
 
 extension ConnectionReference {

@@ -61,6 +61,8 @@ import Testing
     }
 
     @Test func anEmptyStateDirectoryIsRefused() throws {
+        #expect(try parse(SnapshotList.self, "list", "--limit", "7").limit == 7)
+        #expect(throws: (any Error).self) { try parse(SnapshotList.self, "list", "--limit", "-1") }
         let list = try parse(SnapshotList.self, "list", "--state-dir", "")
         #expect(failure { _ = try list.options.statePath }?.code == .usage)
     }

@@ -1,6 +1,7 @@
 import BackupModel
 import BackupOperations
 import Foundation
+import Synchronization
 import Testing
 
 @testable import BackupCommands
@@ -215,5 +216,86 @@ import Testing
         var run = Run(id: id, kind: .backup, job: "orders", trigger: .manual, state: state, queuedAt: .distantPast)
         run.error = code.map { BackupError($0, "x") }
         #expect(RunView.exitStatus(run) == status)
+    }
+}
+
+/// Listings that are printed in parts look like what is printed at once.
+@Suite struct ListingTests {
+    private final class Printed: Sendable {
+        private let pieces = Mutex<[String]>([])
+        var text: String { pieces.withLock { $0.joined() } }
+        var count: Int { pieces.withLock { $0.count } }
+        @Sendable func put(_ text: String) { pieces.withLock { $0.append(text) } }
+    }
+
+    private func listing(
+        json: Bool, _ printed: Printed, read: @escaping @Sendable (Range<Int>) throws -> [Int] = { Array($0) }
+    ) -> Listing<Range<Int>, Int> {
+        Listing(
+            output: Output(json: json, quiet: true, verbose: false, put: printed.put),
+            columns: [("NUMBER", .right), ("TEXT", .left)], nothing: "nothing", read: read,
+            json: { .object(["number": .int(Int64($0)), "list": .array([.bool(true)]), "none": .array([])]) },
+            cells: { [String($0), $0 == 3 ? "a\nb" : "x"] })
+    }
+
+    private func pages(_ count: Int, of size: Int) -> [Range<Int>] {
+        stride(from: 0, to: count, by: size).map { $0..<min($0 + size, count) }
+    }
+
+    @Test(arguments: [0, 1, 2, 3, 500, 1999]) func jsonIsTheSameToTheByte(count: Int) throws {
+        for size in [1, 7, 500] {
+            let printed = Printed()
+            let listing = listing(json: true, printed)
+            try listing.render(pages(count, of: size), hasMore: false)
+            #expect(printed.text == JSONValue.array((0..<count).map(listing.json)).encoded() + "\n")
+        }
+    }
+
+    @Test func aTableIsTheSameWhereItIsOnePart() throws {
+        for count in [1, 5, 2000] {
+            let printed = Printed()
+            let listing = listing(json: false, printed)
+            try listing.render(pages(count, of: 500), hasMore: false)
+            var table = Table(listing.columns)
+            for number in 0..<count { table.add(listing.cells(number)) }
+            #expect(printed.text == table.text + "\n")
+        }
+    }
+
+    @Test func inALongTableNoRowIsLost() throws {
+        let printed = Printed()
+        try listing(json: false, printed).render(pages(100_000, of: 250), hasMore: false)
+        let lines = printed.text.split(separator: "\n")
+        #expect(lines.count == 100_001 && lines[0].contains("NUMBER"))
+        #expect(lines.dropFirst().enumerated().allSatisfy { $1.contains("\($0)  ") })
+        #expect(printed.count > 10)
+    }
+
+    @Test func nothingIsSaidToBeNothing() throws {
+        let printed = Printed()
+        try listing(json: false, printed).render([], hasMore: false)
+        #expect(printed.text == "nothing\n")
+    }
+
+    /// What went between finding the parts and reading them.
+    @Test func emptyPartsLeaveWholeJSON() throws {
+        for kept in [[], [0], [5], [99]] {
+            let printed = Printed()
+            let listing = listing(json: true, printed) { $0.filter(kept.contains) }
+            try listing.render(pages(100, of: 1), hasMore: false)
+            #expect(printed.text == JSONValue.array(kept.map(listing.json)).encoded() + "\n")
+        }
+    }
+
+    /// A part that cannot be read ends it with its error, and JSON that was begun is not whole.
+    @Test func anErrorDoesNotLookLikeAnEnd() throws {
+        let printed = Printed()
+        let listing = listing(json: true, printed) { page in
+            if page.contains(400) { throw BackupError(.catalogFailed, "damaged") }
+            return Array(page)
+        }
+        #expect(throws: BackupError.self) { try listing.render(pages(500, of: 1), hasMore: false) }
+        #expect(!printed.text.isEmpty)
+        #expect((try? JSONSerialization.jsonObject(with: Data(printed.text.utf8))) == nil)
     }
 }

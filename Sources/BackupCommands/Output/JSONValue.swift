@@ -39,6 +39,13 @@ extension JSONValue {
     /// As `JSONEncoder` prints it, keys in order: with Foundation a listing of 10,000 jobs would spend most of its time here.
     func encoded() -> String { text(in: JSONWriter(isPretty: true)) }
 
+    /// What `encoded` gives for these as elements of an array, without the brackets around them.
+    static func elements(_ values: [JSONValue]) -> String {
+        var writer = JSONWriter(isPretty: true)
+        writer.writeElements(values)
+        return String(decoding: writer.bytes, as: UTF8.self)
+    }
+
     private func text(in writer: JSONWriter) -> String {
         var writer = writer
         writer.write(self)
@@ -75,6 +82,16 @@ private struct JSONWriter {
 
     /// From so many elements on, parts of an array are written on all cores.
     private static let many = 1000
+
+    mutating func writeElements(_ values: [JSONValue]) {
+        depth += 1
+        for (index, value) in values.enumerated() {
+            if index > 0 { add(",") }
+            breakLine()
+            write(value)
+        }
+        depth -= 1
+    }
 
     private mutating func writeAtOnce(_ values: [JSONValue]) {
         let parts = stride(from: 0, to: values.count, by: 250).map { values[$0..<min($0 + 250, values.count)] }

@@ -6,6 +6,8 @@ struct Output {
     let json: Bool
     let quiet: Bool
     let verbose: Bool
+    /// Where it goes: standard output, but in tests.
+    var put: @Sendable (String) throws -> Void = Output.print
 
     /// Prints one result: `json` for scripts, `text` for people.
     func render(_ value: @autoclosure () -> JSONValue, text: @autoclosure () -> String) throws {
@@ -29,8 +31,11 @@ struct Output {
     /// Prints lines as they are: for what is too long to be held as one value.
     func write(_ text: String) throws {
         guard !text.isEmpty else { return }
-        let line = text.hasSuffix("\n") ? text : text + "\n"
-        var bytes = Array(line.utf8)[...]
+        try put(text.hasSuffix("\n") ? text : text + "\n")
+    }
+
+    @Sendable private static func print(_ text: String) throws {
+        var bytes = Array(text.utf8)[...]
         while !bytes.isEmpty {
             let count = bytes.withUnsafeBytes { Glibc.write(STDOUT_FILENO, $0.baseAddress, $0.count) }
             if count >= 0 {

@@ -6,9 +6,11 @@ struct Table {
 
     private let columns: [(title: String, alignment: Alignment)]
     private var rows: [[String]] = []
+    private var widths: [Int]
 
     init(_ columns: [(title: String, alignment: Alignment)]) {
         self.columns = columns
+        widths = columns.map { Self.width($0.title) }
     }
 
     mutating func add(_ cells: [String]) {
@@ -16,10 +18,27 @@ struct Table {
     }
 
     var text: String {
-        let all = [columns.map(\.title)] + rows
-        let widths = columns.indices.map { index in all.reduce(0) { max($0, Self.width($1[index])) } }
+        var table = self
+        table.widen(for: rows)
+        return table.text(of: [columns.map(\.title)] + rows)
+    }
+
+    /// What stands above the rows.
+    var head: String { text(of: [columns.map(\.title)]) }
+
+    /// Makes room for rows, whose cells are escaped already: for a table that is printed in parts.
+    mutating func widen(for rows: [[String]]) {
+        for cells in rows {
+            for (index, cell) in cells.enumerated() where index < widths.count {
+                widths[index] = max(widths[index], Self.width(cell))
+            }
+        }
+    }
+
+    /// A line for each row, whose cells are escaped already.
+    func text(of rows: [[String]]) -> String {
         var result = ""
-        for cells in all {
+        for cells in rows {
             if !result.isEmpty { result += "\n" }
             add(cells, widths: widths, to: &result)
         }

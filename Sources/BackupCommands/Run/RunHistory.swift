@@ -22,24 +22,24 @@ struct RunHistory: ParsableCommand {
     func run() throws {
         let workspace = try options.openWorkspace()
         let job = try job.map { try JobName($0).text }
-        let runs = try workspace.catalog.runs(job: job, limit: limit == 0 ? nil : limit)
-        if let job, runs.isEmpty { _ = try workspace.catalog.job(named: JobName(job)) }
-        try options.output.render(.array(runs.map(RunView.json)), text: text(of: runs))
+        let runs = try workspace.catalog.runPages(job: job, limit: limit == 0 ? nil : limit)
+        if let job, runs.pages.isEmpty { _ = try workspace.catalog.job(named: JobName(job)) }
+        try Listing(
+            output: options.output, columns: Self.columns, nothing: "no runs yet",
+            read: { try workspace.catalog.runs(in: $0) }, json: RunView.json, cells: Self.cells
+        ).render(runs.pages, hasMore: runs.hasMore)
     }
 
-    private func text(of runs: [Run]) -> String {
-        guard !runs.isEmpty else { return "no runs yet" }
-        var table = Table([
-            ("RUN", .left), ("KIND", .left), ("JOB", .left), ("STATE", .left), ("STARTED", .left), ("TOOK", .right),
-            ("DOCUMENTS", .right), ("STORED", .right), ("WHAT HAPPENED", .left),
-        ])
-        for run in runs {
-            table.add([
-                run.id.text, run.kind.rawValue, run.job ?? "-", run.state.rawValue,
-                Format.time(run.startedAt ?? run.queuedAt), RunView.duration(run), Format.count(run.counters.documents),
-                Format.bytes(run.counters.storedBytes), run.error?.message ?? run.warnings.first ?? "",
-            ])
-        }
-        return table.text
+    private static let columns: [(title: String, alignment: Table.Alignment)] = [
+        ("RUN", .left), ("KIND", .left), ("JOB", .left), ("STATE", .left), ("STARTED", .left), ("TOOK", .right),
+        ("DOCUMENTS", .right), ("STORED", .right), ("WHAT HAPPENED", .left),
+    ]
+
+    @Sendable private static func cells(_ run: Run) -> [String] {
+        [
+            run.id.text, run.kind.rawValue, run.job ?? "-", run.state.rawValue,
+            Format.time(run.startedAt ?? run.queuedAt), RunView.duration(run), Format.count(run.counters.documents),
+            Format.bytes(run.counters.storedBytes), run.error?.message ?? run.warnings.first ?? "",
+        ]
     }
 }

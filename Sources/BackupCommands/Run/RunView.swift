@@ -3,7 +3,7 @@ import Foundation
 
 /// How a run is shown.
 enum RunView {
-    static func json(_ run: Run) -> JSONValue {
+    @Sendable static func json(_ run: Run) -> JSONValue {
         .object([
             "id": .string(run.id.text), "job": JSONValue(run.job), "kind": .string(run.kind.rawValue),
             "state": .string(run.state.rawValue), "trigger": .string(run.trigger.rawValue),

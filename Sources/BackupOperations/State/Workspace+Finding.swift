@@ -1,4 +1,4 @@
-import BackupCatalog
+package import BackupCatalog
 package import BackupModel
 import BackupStorage
 import Foundation
@@ -19,6 +19,22 @@ extension Workspace {
         let snapshots = try catalog.snapshots(job: job)
         let folders = try repositoryFolders(of: snapshots)
         return snapshots.map { Self.withPresentState($0, in: folders[$0.repository]) }
+    }
+
+    /// A part of them, with the path of each one's file.
+    package func snapshots(in page: ListingPage) throws -> [(snapshot: Snapshot, file: String)] {
+        let snapshots = try catalog.snapshots(in: page)
+        var places: [String: (path: String, folder: HeldFolder?)] = [:]
+        for name in Set(snapshots.map(\.repository)) {
+            places[name] = try repositoryPath(name).map { ($0, HeldFolder($0)) }
+        }
+        return snapshots.map { snapshot in
+            let place = places[snapshot.repository]
+            return (
+                Self.withPresentState(snapshot, in: place?.folder),
+                place.map { $0.path + "/" + snapshot.file } ?? snapshot.file
+            )
+        }
     }
 
     package func withPresentState(_ snapshot: Snapshot) throws -> Snapshot {

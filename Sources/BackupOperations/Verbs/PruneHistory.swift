@@ -24,12 +24,11 @@ package struct PruneHistory {
     /// names that we give.
     private func removeLogs(of runs: [RunID], before limit: Date) throws {
         let names = (try? FileManager.default.contentsOfDirectory(atPath: workspace.state.logs)) ?? []
-        let known = Set(try workspace.catalog.runs().map(\.id))
         let gone = Set(runs)
         let oldest = Timestamp.compact(limit)
         for name in names where name.hasSuffix(".log") {
-            guard let run = RunID(String(name.dropLast(4))), !known.contains(run),
-                gone.contains(run) || run.text < oldest
+            guard let run = RunID(String(name.dropLast(4))), gone.contains(run) || run.text < oldest,
+                try !workspace.catalog.hasRun(run)
             else { continue }
             var status = stat()
             let path = workspace.state.log(of: run)

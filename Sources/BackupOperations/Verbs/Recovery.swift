@@ -35,7 +35,7 @@ package struct Recovery {
     }
 
     private func finishDeletions(in repository: DirectoryRepository, now: Date) throws {
-        for snapshot in try workspace.catalog.snapshots(job: nil) where snapshot.state == .deleting {
+        for snapshot in try workspace.catalog.deletingSnapshots() {
             try DeleteSnapshot(workspace: workspace, repository: repository).finish(snapshot, now: now)
         }
     }
@@ -49,9 +49,7 @@ package struct Recovery {
             : recent.filter { $0.error?.code == .snapshotUnlisted }.compactMap { run in
                 run.job.flatMap { try? JobName($0) }.flatMap { try? SnapshotLocation(job: $0, run: run.id) }
             }
-        guard !candidates.isEmpty else { return }
-        let known = Set(try workspace.catalog.snapshots(job: nil).map(\.id))
-        for location in candidates where !known.contains(location.id) {
+        for location in candidates where try !workspace.catalog.hasSnapshot(location.id) {
             try adopt(location, in: repository, now: now)
         }
     }
