@@ -1,9 +1,11 @@
 """The overlays as kustomize builds them: against the schemas of Kubernetes, and read for what they must have."""
 
+import json
 import os
 import re
 import shutil
 import subprocess
+import tempfile
 import unittest
 from pathlib import Path
 
@@ -12,19 +14,27 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = Path(os.environ.get("BACKUPCTL_TEST_KUBERNETES", ROOT / "deploy/kubernetes"))
+BINARY = os.environ["BACKUPCTL_TEST_BINARY"]
 OVERLAYS = ("daemon", "cronjob", "monitoring")
 SCHEMAS = "1.32"
 TOOLS = (["kustomize", "build"], ["kubectl", "kustomize"])
 
 
-def build(overlay):
+def build(overlay, folder=FOLDER):
     tool = next((tool for tool in TOOLS if shutil.which(tool[0])), None)
     if tool is None:
         raise unittest.SkipTest("neither kustomize nor kubectl is here")
-    done = subprocess.run([*tool, str(FOLDER / "overlays" / overlay)], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([*tool, str(folder / "overlays" / overlay)], capture_output=True, text=True, timeout=60)
     if done.returncode != 0:
         raise AssertionError(done.stderr[-2000:])
     return list(yaml.safe_load_all(done.stdout))
+
+
+def maps(pod):
+    """The names of the ConfigMaps that a pod asks for, each time it does."""
+    for container in pod["initContainers"] + pod["containers"]:
+        yield from (entry["configMapRef"]["name"] for entry in container["envFrom"])
+    yield from (volume["configMap"]["name"] for volume in pod["volumes"] if "configMap" in volume)
 
 
 class Overlays(unittest.TestCase):
@@ -32,14 +42,19 @@ class Overlays(unittest.TestCase):
     def setUpClass(cls):
         cls.built = {overlay: build(overlay) for overlay in OVERLAYS}
 
-    def one(self, overlay, kind):
-        found = [object for object in self.built[overlay] if object["kind"] == kind]
+    def one(self, overlay, kind, built=None):
+        found = [object for object in (built or self.built)[overlay] if object["kind"] == kind]
         self.assertEqual(len(found), 1, f"{kind} in {overlay}")
         return found[0]
 
-    def pods(self):
-        yield "daemon", self.one("daemon", "StatefulSet")["spec"]["template"]["spec"]
-        yield "cronjob", self.one("cronjob", "CronJob")["spec"]["jobTemplate"]["spec"]["template"]["spec"]
+    def pods(self, built=None):
+        yield "daemon", self.one("daemon", "StatefulSet", built)["spec"]["template"]["spec"]
+        yield "cronjob", self.one("cronjob", "CronJob", built)["spec"]["jobTemplate"]["spec"]["template"]["spec"]
+
+    def copy(self):
+        scratch = tempfile.TemporaryDirectory()
+        self.addCleanup(scratch.cleanup)
+        return Path(shutil.copytree(FOLDER, Path(scratch.name) / "deploy/kubernetes"))
 
     def test_schemas(self):
         checked = 0
@@ -107,6 +122,70 @@ class Overlays(unittest.TestCase):
         pod = spec["jobTemplate"]["spec"]["template"]["spec"]
         self.assertEqual(pod["containers"][0]["command"], ["backupctl", "run", "--due"])
         self.assertEqual(pod["restartPolicy"], "Never")
+
+    def test_a_change_of_the_job_is_a_change_of_the_pods(self):
+        before = {overlay: list(maps(pod)) for overlay, pod in self.pods()}
+        for overlay, names in before.items():
+            self.assertEqual(names, [self.one(overlay, "ConfigMap")["metadata"]["name"]] * 3, overlay)
+        for name, old, new in (("job.env", "SCHEDULE=30 2", "SCHEDULE=31 2"), ("job.sh", "set -eu", "set -e -u")):
+            with self.subTest(name):
+                folder = self.copy()
+                text = (folder / "base" / name).read_text()
+                self.assertIn(old, text)
+                (folder / "base" / name).write_text(text.replace(old, new))
+                changed = {overlay: build(overlay, folder) for overlay in before}
+                for overlay, pod in self.pods(changed):
+                    wanted = self.one(overlay, "ConfigMap", changed)["metadata"]["name"]
+                    self.assertNotIn(wanted, before[overlay])
+                    self.assertEqual(list(maps(pod)), [wanted] * 3, overlay)
+
+    def test_an_overlay_as_the_readme_has_it(self):
+        text = (ROOT / "deploy/README.md").read_text().partition("## Kubernetes")[2]
+        overlay = re.search(r"```yaml\n# mine/kustomization.yaml\n(.*?)```", text, re.DOTALL)[1]
+        folder = self.copy()
+        mine = folder / "overlays/mine"
+        mine.mkdir()
+        self.assertIn("[../deploy/kubernetes/overlays/daemon]", overlay)
+        (mine / "kustomization.yaml").write_text(overlay.replace("../deploy/kubernetes/overlays/daemon", "../daemon"))
+        built = {"mine": build("mine", folder)}
+        map, pod = self.one("mine", "ConfigMap", built), self.one("mine", "StatefulSet", built)["spec"]["template"]["spec"]
+        self.assertNotEqual(map["metadata"]["name"], self.one("daemon", "ConfigMap")["metadata"]["name"])
+        self.assertEqual(list(maps(pod)), [map["metadata"]["name"]] * 3)
+        old = self.one("daemon", "ConfigMap")["data"]
+        differs = {key for key in map["data"] if map["data"][key] != old.get(key)}
+        self.assertEqual(differs, {"MONGODB_DATABASE", "SCHEDULE"})
+        self.assertLess(set(old) - differs, set(map["data"]))
+        for container in pod["initContainers"] + pod["containers"]:
+            self.assertEqual(container["image"], "registry.internal/backupctl:1.0.0")
+        policy, usual = self.one("mine", "NetworkPolicy", built)["spec"], self.one("daemon", "NetworkPolicy")["spec"]
+        self.assertNotEqual(policy["egress"][1]["to"], usual["egress"][1]["to"])
+        self.assertEqual(policy["egress"][0], usual["egress"][0])
+        claim = self.one("mine", "StatefulSet", built)["spec"]["volumeClaimTemplates"][0]["spec"]
+        self.assertEqual(claim["resources"]["requests"]["storage"], "200Gi")
+
+    def test_the_script_makes_the_job_and_then_changes_it(self):
+        data = self.one("daemon", "ConfigMap")["data"]
+        with tempfile.TemporaryDirectory() as scratch:
+            folder = Path(scratch)
+            uri = folder / "uri"
+            uri.write_text("mongodb://db.example/\n")
+            uri.chmod(0o600)
+            (folder / "backupctl").symlink_to(BINARY)
+            self.assertIn("/run/secrets/backupctl/uri", data["job.sh"])
+            script = data["job.sh"].replace("/run/secrets/backupctl/uri", str(uri))
+            variables = {key: value for key, value in data.items() if key != "job.sh"}
+            variables |= {"PATH": f"{folder}:{os.environ['PATH']}", "BACKUPCTL_STATE_DIR": str(folder / "state")}
+
+            def said(*command, **changed):
+                done = subprocess.run(
+                    [*command], env=variables | changed, capture_output=True, text=True, timeout=60)
+                self.assertEqual(done.returncode, 0, done.stderr)
+                return done.stdout
+
+            for changed, schedule in (({}, "30 2 * * *"), ({"SCHEDULE": "15 1 * * *"}, "15 1 * * *")):
+                said("/bin/sh", "-c", script, **changed)
+                job = json.loads(said("backupctl", "job", "show", "main", "--json"))
+                self.assertEqual((job["schedule"], job["timeout"], job["timeZone"]), (schedule, 6 * 3600, "UTC"))
 
     def test_network(self):
         for overlay in OVERLAYS:
