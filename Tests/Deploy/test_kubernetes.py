@@ -175,6 +175,8 @@ class Overlays(unittest.TestCase):
         policy, usual = self.one("mine", "NetworkPolicy", built)["spec"], self.one("daemon", "NetworkPolicy")["spec"]
         self.assertNotEqual(policy["egress"][1]["to"], usual["egress"][1]["to"])
         self.assertEqual(policy["egress"][0], usual["egress"][0])
+        sources = [rule["from"] for rule in policy["ingress"]]
+        self.assertEqual(sources, [[{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "observability"}}}]])
         claim = self.one("mine", "StatefulSet", built)["spec"]["volumeClaimTemplates"][0]["spec"]
         self.assertEqual(claim["resources"]["requests"]["storage"], "200Gi")
 
@@ -218,6 +220,13 @@ class Overlays(unittest.TestCase):
             template = spec["template"] if kind == "StatefulSet" else spec["jobTemplate"]["spec"]["template"]
             selected = self.one(overlay, "NetworkPolicy")["spec"]["podSelector"]["matchLabels"]
             self.assertLessEqual(selected.items(), template["metadata"]["labels"].items())
+
+    def test_the_readme_says_where_prometheus_has_to_be(self):
+        rules = self.one("monitoring", "NetworkPolicy")["spec"]["ingress"]
+        self.assertEqual([rule["ports"] for rule in rules], [[{"protocol": "TCP", "port": 8484}]])
+        named = [peer["namespaceSelector"]["matchLabels"]["kubernetes.io/metadata.name"] for peer in rules[0]["from"]]
+        said = re.findall(r"\*\*Prometheus must run in the namespace `([^`]+)`\*\*", (ROOT / "deploy/README.md").read_text())
+        self.assertEqual(said, named)
 
     def test_monitor_finds_the_service(self):
         monitor = self.one("monitoring", "ServiceMonitor")["spec"]
