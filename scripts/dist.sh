@@ -26,26 +26,12 @@ build() {
     strip --strip-all -o "$out/backupctl" "$scratch/release/backupctl"
     ! ldd "$out/backupctl" | grep -q 'libswift\|libFoundation\|libdispatch' || fail 'Swift was not linked in'
     touch -d "@$SOURCE_DATE_EPOCH" "$out/backupctl"
+    # Beside the program, since the container image takes both from there.
+    rm -rf "$out/licences"
+    scripts/licences.sh "$scratch/checkouts" "$out/licences"
+    settle_times "$out/licences"
     version="$("$out/backupctl" --version | sed -n 1p)"
     [[ "$version" =~ ^[0-9][0-9.]*$ ]] || fail "the program says that its version is '$version'"
-}
-
-# The licences of all that is linked in: of every package that was resolved, and Swift's own.
-licences() {
-    local folder file name toolchain
-    toolchain="$(dirname "$(dirname "$(readlink -f "$(command -v swift)")")")"
-    install -D -m 644 LICENSE "$1/backupctl/LICENSE"
-    install -D -m 644 "$toolchain/share/swift/LICENSE.txt" "$1/swift/LICENSE.txt"
-    # Yams has libyaml in it without its licence.
-    install -D -m 644 deploy/licences/libyaml/LICENSE "$1/libyaml/LICENSE"
-    for folder in "$scratch"/checkouts/*/; do
-        name="$(basename "$folder")"
-        while IFS= read -r file; do
-            install -D -m 644 "$folder/$file" "$1/$name/$file"
-        done < <(cd "$folder" && find . -type f -not -path './.git/*' \( -name 'LICENSE*' -o -name 'NOTICE*' \) \
-            -printf '%P\n' | sort)
-        [ -d "$1/$name" ] || fail "package '$name' has no licence"
-    done
 }
 
 settle_times() { find "$1" -exec touch -h -d "@$SOURCE_DATE_EPOCH" {} +; }
@@ -56,7 +42,8 @@ make_tar() {
     BINARY="$out/backupctl" PREFIX="/$name" DESTDIR="$stage" scripts/install.sh install
     # In the tar the units are as for /usr: where it is unpacked is not known.
     install -m 644 -t "$stage/$name/lib/systemd/system" deploy/systemd/*.service
-    licences "$stage/$name/share/doc/backupctl/licences"
+    install -d "$stage/$name/share/doc/backupctl"
+    cp -r "$out/licences" "$stage/$name/share/doc/backupctl/licences"
     install -m 644 -t "$stage/$name/share/doc/backupctl" README.md CHANGELOG.md
     settle_times "$stage/$name"
     tar -C "$stage" --sort=name --owner=0 --group=0 --numeric-owner --mtime="@$SOURCE_DATE_EPOCH" --format=ustar \
@@ -81,11 +68,10 @@ make_deb() {
     BINARY="$out/backupctl" PREFIX=/usr DESTDIR="$root" ZSH_DIR=/usr/share/zsh/vendor-completions \
         scripts/install.sh install
     find "$root/usr/share/man" -name '*.1' -exec gzip -9n {} +
-    licences "$stage/licences"
     install -d "$doc" "$root/DEBIAN"
     install -m 644 deploy/debian/copyright "$doc/copyright"
     # One file: the licence that most of them have is not to be in 'copyright' again.
-    (cd "$stage/licences" && find . -type f | sort | while IFS= read -r file; do
+    (cd "$out/licences" && find . -type f | sort | while IFS= read -r file; do
         printf '==== %s ====\n\n' "${file#./}"
         cat "$file"
         printf '\n'

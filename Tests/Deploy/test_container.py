@@ -1,4 +1,4 @@
-"""The compose file and its secrets. The image itself is built and run by scripts/test-container.sh."""
+"""The compose file, its secrets and the text of the Dockerfile. The image itself is built and run by scripts/test-container.sh."""
 
 import os
 import re
@@ -92,6 +92,31 @@ class Compose(unittest.TestCase):
         self.assertFalse([rule for rule in rules[1:] if not rule.startswith("!") or "secrets" in rule])
         for rule in rules[1:]:
             self.assertTrue((ROOT / rule[1:]).exists() or rule.startswith("!.build/"), rule)
+
+
+class Image(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        text = re.sub(r"\\\n\s*", "", (FOLDER / "Dockerfile").read_text())
+        cls.stages = re.split(r"^FROM ", text, flags=re.MULTILINE)[1:]
+
+    def test_it_has_the_licences_of_what_is_linked_in(self):
+        self.assertEqual([stage.splitlines()[0].split()[-1] for stage in self.stages[:3]], ["source", "prebuilt", "program"])
+        source, prebuilt, _, last = self.stages
+        self.assertRegex(source, r"(?m)^RUN swift build .*&& scripts/licences.sh .build/checkouts .build/dist/licences$")
+        self.assertRegex(prebuilt, r"(?m)^COPY .build/dist/licences .build/dist/licences$")
+        copies = dict(re.findall(r"(?m)^COPY --from=program (\S+) (\S+)$", last))
+        self.assertEqual(copies, {
+            "/src/.build/dist/backupctl": "/usr/bin/backupctl",
+            "/src/.build/dist/licences": "/usr/share/doc/backupctl/licences"})
+
+    def test_what_it_copies_is_sent_to_the_builder(self):
+        sent = [line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")]
+        used = [word for stage in self.stages for word in re.findall(r"(?m)^COPY ([^-\s]\S*) ", stage)]
+        self.assertEqual(used[0], ".")
+        self.assertLess({"LICENSE", ".build/dist/backupctl"}, set(used))
+        used = used[1:] + ["scripts/licences.sh", "deploy/licences"]
+        self.assertEqual([path for path in used if path not in sent], [])
 
 
 @unittest.skipUnless(os.geteuid() == 0 and shutil.which("setpriv"), "needs root and 'setpriv', to be two users")
