@@ -60,6 +60,12 @@ dependencies() {
     rm -rf "$out/shlibs"
 }
 
+# Installed-Size as dpkg counts it, in KiB: files rounded up, and 1 for all else. What a folder takes is its file system's matter.
+installed_size() {
+    find "$1" -mindepth 1 -path "$1/DEBIAN" -prune -o -printf '%y %s\n' |
+        awk '{ sum += $1 == "f" ? int(($2 + 1023) / 1024) : 1 } END { print sum }'
+}
+
 make_deb() {
     local root="$stage/deb" doc package needed
     doc="$root/usr/share/doc/backupctl"
@@ -81,7 +87,7 @@ make_deb() {
         gzip -9n >"$doc/changelog.Debian.gz"
     install -D -m 644 deploy/debian/lintian-overrides "$root/usr/share/lintian/overrides/backupctl"
     sed -e "s/@VERSION@/$version-1/" -e "s/@ARCH@/$(dpkg --print-architecture)/" -e "s/@DEPENDS@/$needed/" \
-        -e "s/@SIZE@/$(du -sk --apparent-size "$root" | cut -f1)/" deploy/debian/control >"$root/DEBIAN/control"
+        -e "s/@SIZE@/$(installed_size "$root")/" deploy/debian/control >"$root/DEBIAN/control"
     install -m 755 -t "$root/DEBIAN" deploy/debian/{postinst,prerm,postrm}
     (cd "$root" && find usr -type f -print0 | sort -z | xargs -0 md5sum) >"$root/DEBIAN/md5sums"
     chmod 644 "$root/DEBIAN/md5sums" "$root/DEBIAN/control"

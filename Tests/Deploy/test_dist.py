@@ -1,6 +1,7 @@
-"""What is given to others: its licences."""
+"""What is given to others: its licences, and the size that the package says."""
 
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -65,6 +66,29 @@ class Licences(Scratch):
             done = self.collect()
             self.assertEqual(done.returncode, 1, done.stderr)
             self.assertIn("there are no packages", done.stderr)
+
+
+class Size(Scratch):
+    def size(self, folder):
+        text = (ROOT / "scripts/dist.sh").read_text()
+        function = re.search(r"^installed_size\(\) \{\n.*?^\}\n", text, re.DOTALL | re.MULTILINE)[0]
+        self.assertIn('/$(installed_size "$root")/', text)
+        done = run("bash", "-euo", "pipefail", "-c", function + 'installed_size "$1"', "-", folder)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return int(done.stdout)
+
+    def test_it_is_that_of_the_files_and_not_of_the_file_system(self):
+        for name, size in (("usr/bin/large", 10_000), ("usr/share/small", 1), ("usr/share/exact", 1024), ("usr/none", 0)):
+            self.write(name, "x" * size)
+        self.write("DEBIAN/control", "x" * 5000)
+        # 10 + 1 + 1 + 0 of the files, 1 for each of usr, usr/bin, usr/share.
+        self.assertEqual(self.size(self.folder), 15)
+        # A folder that had many entries stays large on many file systems.
+        for number in range(3000):
+            self.write(f"usr/share/{number:0200d}", "")
+        for number in range(3000):
+            (self.folder / f"usr/share/{number:0200d}").unlink()
+        self.assertEqual(self.size(self.folder), 15)
 
 
 if __name__ == "__main__":
