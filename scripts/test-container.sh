@@ -81,10 +81,7 @@ podman run --rm --entrypoint sh "${confined[@]}" "$image" -euc '
     find / -xdev -perm -2 -type f 2>/dev/null | grep -q . && exit 1 || true' >/dev/null || bad 'what the image has'
 ok 'has what start scripts need; user 10001; root is read-only; no capabilities'
 podman run --rm --entrypoint tar "$image" -C /usr/share/doc/backupctl -c licences | tar -C "$scratch" -x
-[ -s "$scratch/licences/swift/LICENSE.txt" ] && diff -r .build/dist/licences "$scratch/licences" || bad 'licences in the image'
-for folder in .build/static/checkouts/*/; do
-    [ -d "$scratch/licences/$(basename "$folder")" ] || bad "no licence of $(basename "$folder") in the image"
-done
+[ -s "$scratch/licences/swift/LICENSE.txt" ] && [ -s "$scratch/licences/GRDB.swift/LICENSE" ] && diff -r .build/dist/licences "$scratch/licences" || bad 'licences in the image'
 ok 'has the licences of all that is linked in, for its user to read'
 
 mkdir "$scratch/db"
