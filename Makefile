@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test benchmark lint check-imports install uninstall dist deb test-deploy test-container test-systemd clean
+.PHONY: help setup build demo test benchmark lint check-imports install uninstall dist deb dist-check test-deploy test-container test-systemd clean
 
 import_check := --explicit-target-dependency-import-check error
 
@@ -46,6 +46,9 @@ dist: setup ## Makes .build/dist/backupctl-VERSION-linux-ARCH.tar.gz with Swift 
 
 deb: setup ## Makes a Debian package in .build/dist
 	@scripts/dist.sh deb
+
+dist-check: setup ## Builds tar and Debian package twice, from nothing in two folders, and compares them (slow)
+	@scripts/dist-check.sh
 
 test-deploy: setup ## Tests of deploy/ that are too slow for 'make test': the image, the package, the units (root, network)
 	@scripts/test-deploy.sh

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Makes what is given to others: dist.sh tar|deb
 #
-# The program is built in .build/static, with Swift's libraries linked in; the C libraries stay those of the system. Paths
-# of this machine are mapped away, and times are $SOURCE_DATE_EPOCH, else the last commit's.
+# The program is built with Swift's libraries linked in; the C libraries stay those of the system. Paths of this machine are mapped
+# away, and times are $SOURCE_DATE_EPOCH, else the last commit's. What is left in the compiler's output of the folder and of chance (see
+# 'settle') is kept out by a build that always sees this folder at one place, and without random addresses, where the system allows that.
 
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -10,12 +11,30 @@ umask 022
 export LC_ALL=C TZ=UTC
 SOURCE_DATE_EPOCH="${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct)}"
 export SOURCE_DATE_EPOCH
-readonly out="$PWD/.build/dist" scratch="$PWD/.build/static"
+readonly place=/usr/src/backupctl
+# Where results are said to be. A scratch folder knows its path, so each place has one of its own.
+readonly shown="${BACKUPCTL_DIST_SHOWN:-$PWD}"
+if [ "$PWD" = "$place" ]; then scratch="$PWD/.build/settled"; else scratch="$PWD/.build/static"; fi
+readonly out="$PWD/.build/dist" scratch
 readonly stage="$out/stage"
 
 fail() {
     printf 'error: %s\n' "$1" >&2
     exit 1
+}
+
+# Goes on in a mount namespace where this folder is at $place, with addresses that are not random. Swift 6.3 needs both: file names
+# are mapped, but their lengths are not ('withoutActuallyEscaping'), and some of its choices follow the order of pointers.
+settle() {
+    local enter=(unshare --mount)
+    [ -z "${BACKUPCTL_DIST_SHOWN:-}" ] || return 0
+    export BACKUPCTL_DIST_SHOWN="$PWD"
+    [ "$(id -u)" -eq 0 ] || enter=(unshare --user --map-root-user --mount)
+    # shellcheck disable=SC2016
+    enter+=(bash -euc 'mount -t tmpfs -o mode=755 none "$1" && mkdir "$2" && mount --bind "$PWD" "$2" && cd "$2" && shift 2 && exec "$@"'
+        - "$(dirname "$place")" "$place" setarch --addr-no-randomize)
+    if "${enter[@]}" true 2>/dev/null; then exec "${enter[@]}" scripts/dist.sh "$@"; fi
+    echo 'note: namespaces are not allowed here, so the result may differ from that of another build' >&2
 }
 
 build() {
@@ -49,7 +68,7 @@ make_tar() {
     tar -C "$stage" --sort=name --owner=0 --group=0 --numeric-owner --mtime="@$SOURCE_DATE_EPOCH" --format=ustar \
         -cf - "$name" | gzip -9n >"$out/$name.tar.gz"
     (cd "$out" && sha256sum "$name.tar.gz" >SHA256SUMS)
-    echo "$out/$name.tar.gz"
+    echo "$shown/.build/dist/$name.tar.gz"
 }
 
 # What packages hold the libraries that the program is linked with, as Depends has them.
@@ -92,15 +111,16 @@ make_deb() {
     (cd "$root" && find usr -type f -print0 | sort -z | xargs -0 md5sum) >"$root/DEBIAN/md5sums"
     chmod 644 "$root/DEBIAN/md5sums" "$root/DEBIAN/control"
     settle_times "$root"
-    package="$out/backupctl_$version-1_$(dpkg --print-architecture).deb"
-    dpkg-deb --root-owner-group -Zxz -z3 --build "$root" "$package" >/dev/null
-    echo "$package"
+    package="backupctl_$version-1_$(dpkg --print-architecture).deb"
+    dpkg-deb --root-owner-group -Zxz -z3 --build "$root" "$out/$package" >/dev/null
+    echo "$shown/.build/dist/$package"
 }
 
 case "${1:-}" in
 tar | deb) ;;
 *) fail "cannot make '${1:-}': say 'tar' or 'deb'" ;;
 esac
+settle "$@"
 build
 "make_$1"
 rm -rf "$stage"
