@@ -16,8 +16,9 @@ struct DaemonTests {
     }
 
     /// A job whose dump takes some ten seconds unless the relay is told otherwise.
+    // Two connections read, each as slow as this.
     private func makeSlowJob(_ name: String = "slow") throws -> FaultyProxy {
-        let proxy = try bench.proxy(.slow(bytesPerSecond: 400_000))
+        let proxy = try bench.proxy(.slow(bytesPerSecond: 200_000))
         try bench.makeJob(name, uri: proxy.uri)
         return proxy
     }

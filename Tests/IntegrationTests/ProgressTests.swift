@@ -37,7 +37,7 @@ struct ProgressTests {
     }
 
     @Test func elsewhereThereIsALineEveryTenSecondsAndNoneWhenQuiet() throws {
-        proxy.behave(.slow(bytesPerSecond: 280_000))
+        proxy.behave(.slow(bytesPerSecond: 140_000))
         let plain = try backupctl.start("run", "p")
         let quietly = Backupctl(bench.fixture, state: "quiet")
         try quietly.must("job", "create", "q", "--uri", proxy.uri, "--database", bench.database)
