@@ -16,9 +16,8 @@ struct DaemonTests {
     }
 
     /// A job whose dump takes some ten seconds unless the relay is told otherwise.
-    // Two connections read, each as slow as this.
     private func makeSlowJob(_ name: String = "slow") throws -> FaultyProxy {
-        let proxy = try bench.proxy(.slow(bytesPerSecond: 200_000))
+        let proxy = try bench.proxy(.slow(bytesPerSecond: 400_000))
         try bench.makeJob(name, uri: proxy.uri)
         return proxy
     }
@@ -46,6 +45,19 @@ struct DaemonTests {
         try backupctl.expectNothingPublished("interrupted")
         #expect(try run(id)["error"]["message"].string?.contains("the daemon was stopped") == true)
         #expect(try backupctl.newestRun()["finishedAt"] != .null)
+    }
+
+    /// What the machine ends (a pod that is evicted, a timer that is stopped) is tried again; what a person ends is not.
+    @Test(arguments: [(SIGTERM, "interrupted"), (SIGHUP, "interrupted"), (SIGINT, "cancelled")])
+    func aSignalEndsWhatRunsWithoutADaemonToo(signal: Int32, expected: String) throws {
+        let proxy = try makeSlowJob()
+        _ = try backupctl("run", "slow", "--detach")
+        let command = try backupctl.start("run", "--due", "--quiet")
+        #expect(proxy.waitUntilRelayed(500_000))
+        command.process.signal(signal)
+        #expect(try command.wait(within: 30).status == 130)
+        #expect(try backupctl.newestRun()["state"].string == expected)
+        try backupctl.expectNothingPublished(expected)
     }
 
     /// A server that says nothing at all any more does not keep the daemon from ending.

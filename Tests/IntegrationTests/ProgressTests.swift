@@ -37,10 +37,11 @@ struct ProgressTests {
     }
 
     @Test func elsewhereThereIsALineEveryTenSecondsAndNoneWhenQuiet() throws {
-        proxy.behave(.slow(bytesPerSecond: 140_000))
+        proxy.behave(.slow(bytesPerSecond: 280_000))
         let plain = try backupctl.start("run", "p")
         let quietly = Backupctl(bench.fixture, state: "quiet")
-        try quietly.must("job", "create", "q", "--uri", proxy.uri, "--database", bench.database)
+        try quietly.must(
+            "job", "create", "q", "--uri", proxy.uri, "--database", bench.database, "--parallel-collections", "1")
         let quiet = try quietly.start("run", "q", "--quiet")
         let lines = try plain.wait()
         #expect(lines.status == 0 && lines.seconds > 10, "\(lines)")

@@ -71,7 +71,11 @@ struct RunCommand: RunnableCommand {
         signals.handle { number in
             if wasStopped.isCancelled { _exit(130) }
             wasStopped.cancel(BackupError(.cancelled, "ended by signal \(number)"))
-            service.stop(BackupError(.cancelled, "ended by signal \(number)"))
+            // A person ends it for good; what the machine ends is tried again, as the daemon has it.
+            service.stop(
+                number == SIGINT
+                    ? BackupError(.cancelled, "ended by signal \(number)")
+                    : BackupError(.interrupted, "interrupted: ended by signal \(number)"))
         }
         let runs = try service.run()
         try options.output.render(
