@@ -39,7 +39,9 @@ struct ToolProcessTests {
         #expect(try output(process) == "out\n")
         #expect(try process.wait(check: {}) == .exited(7))
         listener.join()
-        #expect(listener.tail == ["err"] && process.sweptProcesses == 0)
+        // Before it, libmongoc may say in the keeper that a killed process of the same number left its counters behind.
+        #expect(listener.tail.last == "err", "\(listener.tail)")
+        #expect(process.sweptProcesses == 0)
     }
 
     @Test(arguments: [SIGKILL, SIGTERM, SIGSEGV]) func aSignalIsNoExitStatus(_ signal: Int32) throws {
