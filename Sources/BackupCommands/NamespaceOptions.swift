@@ -5,7 +5,7 @@ import BackupModel
 struct NamespaceOptions: ParsableArguments {
     @Option(
         name: [.customLong("ns-include"), .customLong("nsInclude")],
-        help: "Only what matches, for example 'shop.*' (repeatable).")
+        help: "Only what matches, by the names in the archive, for example 'shop.*' (repeatable).")
     var include: [String] = []
 
     @Option(

@@ -17,15 +17,7 @@ struct RestoreOptions: ParsableArguments {
     @Option(name: .customLong("rename"), help: "Rename one database or collection: OLD=NEW (repeatable).")
     var rename: [String] = []
 
-    @Option(
-        name: [.customLong("ns-include"), .customLong("nsInclude")],
-        help: "Restore only what matches, by the names in the archive (repeatable).")
-    var include: [String] = []
-
-    @Option(
-        name: [.customLong("ns-exclude"), .customLong("nsExclude")],
-        help: "Leave out what matches (repeatable).")
-    var exclude: [String] = []
+    @OptionGroup var part: NamespaceOptions
 
     @Option(
         name: .customLong("existing"),
@@ -53,7 +45,7 @@ struct RestoreOptions: ParsableArguments {
 
     func request(source: String, target: GivenConnection) throws -> RestoreRequested {
         let choice = RestoreChoice(
-            selection: try NamespaceSelection(include: include, exclude: exclude),
+            selection: try part.selection(),
             mapping: try NamespaceMapping(from: nsFrom, to: nsTo, renames: rename), existing: existing,
             withUsers: withUsers, replaysOplog: load.oplogReplay)
         var tools = ToolPlace()

@@ -21,6 +21,23 @@ struct RestoreSafetyTests {
             namespace: Namespace(database: database, collection: collection), kind: .collection, metadataJSON: "")
     }
 
+    /// A set of one member can never have the answers of two: whoever ignores the write concern succeeds here.
+    @Test func theWriteConcernIsAskedFor() throws {
+        let database = scratchDatabase()
+        let bytes = try archive([(plain(database, "c"), [["_id": 1]])])
+        let error = try #require(throws: BackupError.self) {
+            try server.restore(bytes, options: LoadOptions(writeConcern: "{w: 2, wtimeout: 500}"))
+        }
+        #expect(error.message.contains("restore '\(database).c'"), "\(error.message)")
+        #expect(throws: BackupError.self) {
+            try server.restore(bytes, action: .drop, options: LoadOptions(writeConcern: "0"))
+        }
+        let options = LoadOptions(insertionWorkers: 2, writeConcern: "{w: 1, j: true}")
+        let report = try server.restore(bytes, action: .drop, options: options)
+        #expect(report.namespaces.map(\.restored) == [1])
+        try server.deployment().dropDatabase(database)
+    }
+
     @Test(arguments: [
         "local.x", "t_safety.system.profile", "t_safety.system.views", "admin.system.keys", "$external.x",
         "t_safety.a$b",
