@@ -105,7 +105,7 @@ let package = Package(
             name: "MongoArchiveTests", dependencies: ["BackupModel", "MongoArchive", "CZlib"], exclude: ["Fixtures"],
             swiftSettings: strict),
         .testTarget(
-            name: "BackupPipelineTests", dependencies: ["BackupModel", "MongoArchive", "BackupPipeline"],
+            name: "BackupPipelineTests", dependencies: ["BackupModel", "MongoArchive", "BackupPipeline", "CIgzip"],
             exclude: ["Fixtures"], swiftSettings: strict),
         .testTarget(
             name: "BackupEnginesTests",

@@ -12,7 +12,7 @@ struct encoder {
     uint8_t tokens[TOKEN_BYTES];
 };
 
-void *cigzip_make(void) { return malloc(sizeof(struct encoder)); }
+void *cigzip_make(void) { return calloc(1, sizeof(struct encoder)); }
 
 void cigzip_free(void *encoder) { free(encoder); }
 
@@ -26,6 +26,8 @@ size_t cigzip_deflate(void *memory, const void *bytes, size_t length, void *outp
     struct isal_zstream *stream = &encoder->stream;
     if (length > UINT32_MAX || capacity > UINT32_MAX) return 0;
     isal_deflate_stateless_init(stream);
+    // The call above leaves it as it was; 0 is the largest window.
+    stream->hist_bits = 0;
     stream->level = 2;
     stream->level_buf = encoder->tokens;
     stream->level_buf_size = TOKEN_BYTES;
