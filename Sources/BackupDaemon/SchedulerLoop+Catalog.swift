@@ -33,7 +33,7 @@ extension SchedulerLoop {
         let latest = try catalog.latestInstants(of: jobs.map(\.name.text), now: now)
         var queued: [String: Run] = [:]
         var requests: [String: [RunID]] = [:]
-        for run in try catalog.activeRuns() where run.isLeftInTheQueue {
+        for run in try catalog.activeRuns() where isLeftInTheQueue(run) {
             guard let job = run.job else { continue }
             if run.scheduledFor == nil { requests[job, default: []].append(run.id) } else { queued[job] = run }
         }
@@ -89,7 +89,7 @@ extension SchedulerLoop {
 
     private func hear(of run: Run, job: JobName) throws {
         let what = run.scheduledFor.map { SchedulerRun.instant($0, attempt: run.attempt) } ?? .request(run.id)
-        if run.state == .queued, run.isLeftInTheQueue {
+        if isLeftInTheQueue(run) {
             found(run, what, of: job)
         } else if run.state == .cancelled, underWay[job]?.id != run.id {
             runIDs[JobRun(job: job, run: what)] = nil
@@ -129,7 +129,7 @@ extension SchedulerLoop {
     private func sweep() throws {
         keepHouse()
         try Recovery(workspace: service.workspace).settleRuns(now: service.clock.now())
-        for run in try service.workspace.catalog.activeRuns() where run.isLeftInTheQueue {
+        for run in try service.workspace.catalog.activeRuns() where isLeftInTheQueue(run) {
             guard let job = run.job.flatMap({ try? JobName($0) }) else { continue }
             let what = run.scheduledFor.map { SchedulerRun.instant($0, attempt: run.attempt) } ?? .request(run.id)
             found(run, what, of: job)
@@ -152,9 +152,10 @@ extension SchedulerLoop {
     }
 }
 
-extension Run {
-    /// It waits, and there is nobody who will start it.
-    fileprivate var isLeftInTheQueue: Bool {
-        state == .queued && kind == .backup && owner?.isAlive != true
+extension SchedulerLoop {
+    /// The run waits, and there is nobody who will start it.
+    private func isLeftInTheQueue(_ run: Run) -> Bool {
+        guard run.state == .queued, run.kind == .backup else { return false }
+        return run.owner.map(service.workspace.isAlive) != true
     }
 }

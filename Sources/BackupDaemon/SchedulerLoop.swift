@@ -51,7 +51,7 @@ final class SchedulerLoop {
     init(_ service: SchedulerService) throws {
         self.service = service
         scheduler = Scheduler(limits: service.limits)
-        owner = try ProcessIdentity.current()
+        owner = try service.workspace.owner()
         feed = try CatalogFeed(service.workspace.catalog)
         clockWatch = ClockWatch(service.clock)
         lastSweep = DaemonClock.system.steady()

@@ -75,6 +75,31 @@ struct InterruptionTests {
         #expect(try backupctl.json("history").items.map { $0["state"].string } == ["succeeded", "interrupted"])
     }
 
+    /// A container on the same state directory has process numbers of its own: to see none is not to know that it ended.
+    @Test(.enabled(if: Namespaces.areAvailable, Namespaces.skipReason))
+    func aCommandInAnotherProcessNamespaceEndsNothing() throws {
+        let proxy = try bench.proxy(.slow(bytesPerSecond: 300_000))
+        try backupctl.must("job", "edit", "k", "--uri", proxy.uri)
+        let within = try backupctl.startInNamespace("run", "k")
+        #expect(proxy.waitUntilRelayed(200_000))
+        #expect(try backupctl.newestRun()["state"].string == "running")
+        #expect(try backupctl.newestRun()["state"].string == "running")
+        within.process.killNow()
+        _ = try within.wait()
+        #expect(try backupctl.newestRun()["state"].string == "interrupted")
+
+        // The other way round.
+        let before = proxy.relayed
+        let run = try backupctl.start("run", "k")
+        #expect(proxy.waitUntilRelayed(before + 200_000))
+        let history = try backupctl.startInNamespace("history", "--json").wait()
+        #expect(try history.json().items.first?["state"].string == "running", "\(history)")
+        #expect(run.process.isRunning)
+        proxy.behave(.passing)
+        #expect(try run.wait().status == 0)
+        #expect(try backupctl.newestRun()["state"].string == "succeeded")
+    }
+
     @Test func aKilledRestoreIsInterrupted() throws {
         try backupctl.must("run", "k")
         let proxy = try bench.proxy(.slow(bytesPerSecond: 300_000))

@@ -9,6 +9,8 @@ package struct StateDirectory: Sendable {
     package var catalog: String { path + "/catalog.sqlite" }
     package var logs: String { path + "/logs" }
     package var secrets: String { path + "/secrets" }
+    /// What shows that the owners of runs live (`OwnerMark`).
+    var owners: String { path + "/owners" }
     /// Made when a container needs it: pipes through which secrets pass.
     package var pipes: String { path + "/pipes" }
     package var defaultRepository: String { path + "/repository" }
@@ -33,7 +35,7 @@ package struct StateDirectory: Sendable {
         let url = URL(filePath: path, directoryHint: .isDirectory).absoluteURL.standardizedFileURL
         let state = StateDirectory(path: url.path(percentEncoded: false).trimmingTrailingSlash)
         try PrivateFile.makeDirectory(state.path)
-        for path in [state.logs, state.secrets] { try PrivateFile.makeDirectory(path) }
+        for path in [state.logs, state.secrets, state.owners] { try PrivateFile.makeDirectory(path) }
         return state
     }
 }

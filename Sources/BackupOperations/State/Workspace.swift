@@ -9,6 +9,7 @@ package struct Workspace: Sendable {
     package let state: StateDirectory
     package let catalog: Catalog
     package let actor: String
+    let ownerMark: OwnerMark
     /// Gives the engine of a run, and the calls that a repository makes: others in tests only.
     package var engine: @Sendable (EngineOrder) throws -> any Engine
     package var fileCalls: any FileCalls = SystemFileCalls()
@@ -30,6 +31,7 @@ package struct Workspace: Sendable {
             environment: ProcessInfo.processInfo.environment, scratch: state.pipes)
         let workspace = Workspace(
             state: state, catalog: catalog, actor: "\(NSUserName()) (\(getuid()))",
+            ownerMark: OwnerMark(in: state.owners),
             engine: { try Engines.make($0, surroundings) })
         if try catalog.repository(named: defaultRepository) == nil {
             try state.alone { try workspace.makeDefaultRepository(now: now) }

@@ -168,7 +168,7 @@ package struct PruneJob {
 
     private func perform(_ result: inout PruneResult, at time: Date) throws {
         var run = try workspace.catalog.start(
-            makeRun(job: result.job, at: time), owner: ProcessIdentity.current(), workspace.act(time))
+            makeRun(job: result.job, at: time), owner: workspace.owner(), workspace.act(time))
         let log = workspace.openLog(of: run.id, now: now)
         let progress = RunProgress(cancellation: cancellation, log: log)
         log.write("prune of job '\(result.job)' by \(workspace.actor)")

@@ -21,6 +21,7 @@ package struct Recovery {
             do { try body() } catch { troubles.append("cannot \(what): \(BackupError(error).message)") }
         }
         attempt("settle runs whose process is gone") { try settleRuns(now: now) }
+        attempt("remove what showed that processes lived") { try OwnerMark.sweep(workspace.state.owners) }
         // A repository that is not there is for those to report who need it.
         guard let repository = try? workspace.repository(Workspace.defaultRepository) else { return troubles }
         attempt("sweep what unfinished runs left") { try sweep(repository) }
@@ -56,7 +57,8 @@ package struct Recovery {
 
     /// Ends the runs whose owner is gone. What waits in the queue is left to the next scheduler: it never started.
     package func settleRuns(now: Date) throws {
-        for run in try workspace.catalog.activeRuns() where run.state == .running && run.owner?.isAlive == false {
+        for run in try workspace.catalog.activeRuns() where run.state == .running {
+            guard let owner = run.owner, !workspace.isAlive(owner) else { continue }
             try settle(run, now: now)
         }
     }

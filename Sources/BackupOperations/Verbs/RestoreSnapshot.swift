@@ -108,7 +108,7 @@ package struct RestoreSnapshot {
             ? try workspace.findSnapshot(request.source).job : nil
         let run = Run(
             id: RunID(at: time, using: &generator), kind: .restore, job: job, trigger: .manual, queuedAt: time)
-        return try workspace.catalog.start(run, owner: ProcessIdentity.current(), workspace.act(time))
+        return try workspace.catalog.start(run, owner: workspace.owner(), workspace.act(time))
     }
 
     private func finish(_ run: Run, _ result: RestoreResult, progress: ProgressState, log: RunLog?) throws {

@@ -88,7 +88,7 @@ package struct RunBackup {
             ?? Run(
                 id: RunID(at: time, using: &generator), kind: .backup, job: job.name.text, trigger: trigger,
                 queuedAt: time)
-        return try workspace.catalog.start(run, owner: ProcessIdentity.current(), workspace.act(time))
+        return try workspace.catalog.start(run, owner: workspace.owner(), workspace.act(time))
     }
 
     /// What the log has is all that is left when the catalog cannot be written: the next start settles the run.
