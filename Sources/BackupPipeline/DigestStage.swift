@@ -1,21 +1,18 @@
 import Crypto
 
-/// Computes the SHA-256 and the length of what passes.
+/// Computes the SHA-256 and the length of what it gets.
 package final class DigestStage: ByteSink {
-    private let sink: (any ByteSink)?
     private var hash = SHA256()
     package private(set) var count: UInt64 = 0
 
-    /// Without a receiver it only computes.
-    package init(into sink: (any ByteSink)? = nil) { self.sink = sink }
+    package init() {}
 
-    package func write(_ bytes: UnsafeRawBufferPointer) throws {
-        try sink?.write(bytes)
+    package func write(_ bytes: UnsafeRawBufferPointer) {
         hash.update(bufferPointer: bytes)
         count += UInt64(bytes.count)
     }
 
-    package func finish() throws { try sink?.finish() }
+    package func finish() {}
 
     /// The digest of all that passed so far, as 64 lower case hexadecimal digits.
     package var hexDigest: String { hash.finalize().hexadecimal }
@@ -30,7 +27,7 @@ package final class DigestSource: ByteSource {
 
     package func read(into buffer: UnsafeMutableRawBufferPointer) throws -> Int {
         let count = try source.read(into: buffer)
-        try digest.write(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
+        digest.write(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
         return count
     }
 

@@ -1,4 +1,4 @@
-import CDeflate
+import CIgzip
 
 /// Constants of the gzip format (RFC 1952) and of the size field in it (MiGz), used by writer and reader.
 enum GzipFormat {
@@ -29,7 +29,7 @@ enum GzipFormat {
 
     static func checksum(_ bytes: UnsafeRawBufferPointer, after previous: UInt32 = 0) -> UInt32 {
         guard let base = bytes.baseAddress, !bytes.isEmpty else { return previous }
-        return libdeflate_crc32(previous, base, bytes.count)
+        return cigzip_crc32(previous, base, bytes.count)
     }
 }
 

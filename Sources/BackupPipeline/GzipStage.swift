@@ -6,9 +6,9 @@ internal import CIgzip
 ///
 /// Every member but the last holds exactly `memberSize` bytes and states its own stored size (`GzipFormat`), so the file
 /// can be read in parallel and from the middle; for everyone else it is a plain gzip file. Where the members begin
-/// depends on the bytes alone, and with libdeflate so does the file; with ISA-L it can differ by the matches that were
-/// found. A failure of the receiver or of a thread comes out of the next `write` or `finish`. The receiver is called on
-/// a thread of the stage until `finish`, and finished by the caller's.
+/// depends on the bytes alone, and with libdeflate so does the file; with ISA-L it can differ (`CIgzip.h`). A failure of
+/// the receiver or of a thread comes out of the next `write` or `finish`. The receiver is called on a thread of the stage
+/// until `finish`, and finished by the caller's.
 package final class GzipStage: ByteSink {
     package static let memberSize = 1 << 20
 

@@ -16,33 +16,38 @@ extension DirectoryRepository {
     }
 
     package func publish(
-        _ incoming: any IncomingFile, _ manifest: SnapshotManifest, check: (any StoredFile) throws -> Void
+        _ incoming: any IncomingFile, prove: (any StoredFile) throws -> SnapshotManifest
     ) throws -> PublishedSnapshot {
-        let location = try SnapshotLocation(job: manifest.job, run: manifest.run)
-        let bytes = try fileBytes(manifest, of: incoming)
+        guard let file = incoming as? DirectoryIncomingFile, file.isFinished else {
+            throw BackupError(.storageFailed, "cannot publish the file of run '\(incoming.run)': it is not finished")
+        }
         try checkBeforeWriting()
+        let published: PublishedSnapshot
         do {
             guard let incomingFolder = try root.existingFolder(Self.incomingFolder),
-                let stored = try incomingFolder.existingFile(incoming.run.text), stored.size == incoming.writtenBytes
-            else { throw BackupError(.storageFailed, "cannot publish snapshot '\(location.id)': its file is gone") }
-            try check(stored)
-            // The check may have taken hours.
+                let stored = try incomingFolder.existingFile(file.run.text), stored.size == file.writtenBytes
+            else { throw BackupError(.storageFailed, "cannot publish the file of run '\(file.run)': it is gone") }
+            let manifest = try prove(stored)
+            let location = try SnapshotLocation(job: manifest.job, run: manifest.run)
+            let bytes = try fileBytes(manifest, of: file)
+            // The proof may have taken hours.
             try checkBeforeWriting()
-            try incomingFolder.writeFile(Self.manifestName(of: incoming.run), bytes)
+            try incomingFolder.writeFile(Self.manifestName(of: file.run), bytes)
             try commit(location, incomingFolder)
+            published = PublishedSnapshot(location: location, manifestSHA256: sha256(bytes))
         } catch {
             throw BackupError.storage("write to repository", name, error)
         }
-        (incoming as? DirectoryIncomingFile)?.close()
-        return PublishedSnapshot(location: location, manifestSHA256: sha256(bytes))
+        file.close()
+        return published
     }
 
     static func manifestName(of run: RunID) -> String { run.text + ".manifest" }
 
     /// The manifest's bytes, if it is of this file and can be read again.
-    private func fileBytes(_ manifest: SnapshotManifest, of incoming: any IncomingFile) throws -> [UInt8] {
-        guard let file = incoming as? DirectoryIncomingFile, file.isFinished, manifest.run == file.run,
-            UInt64(exactly: manifest.storedBytes) == file.writtenBytes, manifest.repositoryId == repositoryId
+    private func fileBytes(_ manifest: SnapshotManifest, of file: DirectoryIncomingFile) throws -> [UInt8] {
+        guard manifest.run == file.run, UInt64(exactly: manifest.storedBytes) == file.writtenBytes,
+            manifest.repositoryId == repositoryId
         else {
             throw BackupError(
                 .storageFailed, "cannot publish snapshot '\(manifest.snapshotId)': its manifest is not that of the file"

@@ -15,10 +15,11 @@ package protocol Repository: AnyObject {
     /// Begins a file for the run's archive; refuses when the run has one already.
     func createIncoming(for run: RunID) throws -> any IncomingFile
 
-    /// Makes a finished file and its manifest a snapshot. `check` reads the stored file back and throws when it is not
-    /// what it must be; nothing is published then. After a throw there is no snapshot.
+    /// Makes a finished file and its manifest a snapshot. `prove` reads the stored file back and gives the manifest of
+    /// what it found; it throws when that is not what it must be, and nothing is published. After a throw there is no
+    /// snapshot.
     func publish(
-        _ incoming: any IncomingFile, _ manifest: SnapshotManifest, check: (any StoredFile) throws -> Void
+        _ incoming: any IncomingFile, prove: (any StoredFile) throws -> SnapshotManifest
     ) throws -> PublishedSnapshot
 
     /// What is there, in the order of the ids: by names alone, no manifest is read.
@@ -39,10 +40,6 @@ package protocol Repository: AnyObject {
 }
 
 extension Repository {
-    package func publish(_ incoming: any IncomingFile, _ manifest: SnapshotManifest) throws -> PublishedSnapshot {
-        try publish(incoming, manifest) { _ in }
-    }
-
     package func delete(_ location: SnapshotLocation) throws { try delete(location) { _ in } }
 }
 

@@ -12,8 +12,31 @@ package enum SnapshotChecker {
         of file: any StoredFile, _ manifest: SnapshotManifest, workers: Int? = nil,
         into sink: (any ByteSink)? = nil, check: (Int) throws -> Void = { _ in }
     ) throws -> [String] {
+        let found = try read(file, manifest, workers: workers, into: sink, check: check)
+        guard let digest = found.sha256, digest != manifest.sha256 else { return found.problems }
+        return ["the file's SHA-256 does not match"] + found.problems
+    }
+
+    /// The manifest of a file that was just written, with the SHA-256 of what was read back. Throws when that is not the
+    /// archive of which the manifest was made: each member of the file has a CRC-32, each namespace a CRC-64.
+    package static func sealed(
+        _ manifest: SnapshotManifest, by file: any StoredFile, workers: Int? = nil,
+        check: (Int) throws -> Void = { _ in }
+    ) throws -> SnapshotManifest {
+        let found = try read(file, manifest, workers: workers, into: nil, check: check)
+        guard let digest = found.sha256, found.problems.isEmpty else { throw damaged(manifest, found.problems) }
+        var manifest = manifest
+        manifest.sha256 = digest
+        return manifest
+    }
+
+    /// Reads it all. The digest is nil for a file of another size, which is not read.
+    private static func read(
+        _ file: any StoredFile, _ manifest: SnapshotManifest, workers: Int?, into sink: (any ByteSink)?,
+        check: (Int) throws -> Void
+    ) throws -> (problems: [String], sha256: String?) {
         guard file.size == UInt64(clamping: manifest.storedBytes) else {
-            return ["the file has \(file.size) bytes, not \(manifest.storedBytes)"]
+            return (["the file has \(file.size) bytes, not \(manifest.storedBytes)"], nil)
         }
         let stored = DigestSource(file.source())
         var problems: [String] = []
@@ -30,8 +53,7 @@ package enum SnapshotChecker {
         }
         // What the damage hid is part of the digest, too.
         try drain(stored, check: check)
-        if stored.hexDigest != manifest.sha256 { problems.insert("the file's SHA-256 does not match", at: 0) }
-        return problems
+        return (problems, stored.hexDigest)
     }
 
     /// The same as an error, for those who need the file to be good.
@@ -40,9 +62,13 @@ package enum SnapshotChecker {
         into sink: (any ByteSink)? = nil, check: (Int) throws -> Void = { _ in }
     ) throws {
         let problems = try problems(of: file, manifest, workers: workers, into: sink, check: check)
-        guard let first = problems.first else { return }
+        if !problems.isEmpty { throw damaged(manifest, problems) }
+    }
+
+    private static func damaged(_ manifest: SnapshotManifest, _ problems: [String]) -> BackupError {
+        let first = problems.first ?? "it could not be read"
         let more = problems.count > 1 ? " (and \(problems.count - 1) more)" : ""
-        throw BackupError(
+        return BackupError(
             .snapshotDamaged, "cannot trust snapshot '\(manifest.snapshotId)': it is damaged: \(first)\(more)")
     }
 
@@ -75,9 +101,7 @@ package enum SnapshotChecker {
         } else {
             problem = "the file has \(file.size) bytes, not \(manifest.storedBytes)"
         }
-        guard let problem else { return }
-        throw BackupError(
-            .snapshotDamaged, "cannot trust snapshot '\(manifest.snapshotId)': it is damaged: \(problem)")
+        if let problem { throw damaged(manifest, [problem]) }
     }
 
     private static func compare(_ index: ArchiveIndex, _ manifest: SnapshotManifest) -> [String] {

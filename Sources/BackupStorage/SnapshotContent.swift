@@ -4,7 +4,6 @@ package import MongoArchive
 /// What the stages of a backup found out about its archive: the part of a manifest that can be proved.
 package struct SnapshotContent: Hashable, Sendable {
     package var storedBytes: Int64
-    package var sha256: String
     package var uncompressedBytes: Int64
     package var prelude: SnapshotManifest.Extent
     package var namespaces: [SnapshotManifest.NamespaceEntry]
@@ -13,9 +12,8 @@ package struct SnapshotContent: Hashable, Sendable {
     package static let maximumRanges = 100_000
 
     /// `members` is nil for a file that is not in members whose places are known; then nothing but the whole can be read.
-    package init(index: ArchiveIndex, members: MemberTable?, storedBytes: UInt64, sha256: String) {
+    package init(index: ArchiveIndex, members: MemberTable?, storedBytes: UInt64) {
         self.storedBytes = Int64(clamping: storedBytes)
-        self.sha256 = sha256
         uncompressedBytes = Int64(clamping: index.length)
         prelude = SnapshotManifest.Extent(0..<index.preludeLength, in: members)
         let rangeCount = index.namespaces.reduce(0) { $0 + $1.ranges.count }

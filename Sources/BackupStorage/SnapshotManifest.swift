@@ -18,8 +18,9 @@ package struct SnapshotManifest: Hashable, Sendable {
     package var consistency: Consistency
     package var source: Source
     package var storedBytes: Int64
-    /// Of the stored file, in lower-case hexadecimal.
-    package var sha256: String
+    /// Of the stored file, in lower-case hexadecimal; empty until the file has been read back. Only then can the manifest
+    /// be written.
+    package var sha256 = ""
     package var uncompressedBytes: Int64
     /// The level at which the archive was compressed (`Compression`); a later version may have others. nil: not known.
     package var compression: String?
@@ -46,7 +47,6 @@ package struct SnapshotManifest: Hashable, Sendable {
         self.consistency = consistency
         self.source = source
         storedBytes = content.storedBytes
-        sha256 = content.sha256
         uncompressedBytes = content.uncompressedBytes
         self.compression = compression?.rawValue
         prelude = content.prelude

@@ -1,5 +1,6 @@
 #include "CIgzip.h"
 
+#include <isa-l/crc.h>
 #include <isa-l/crc64.h>
 #include <isa-l/igzip_lib.h>
 #include <stdlib.h>
@@ -40,6 +41,10 @@ size_t cigzip_deflate(void *memory, const void *bytes, size_t length, void *outp
     stream->avail_out = (uint32_t)capacity;
     if (isal_deflate_stateless(stream) != COMP_OK || stream->avail_in != 0) return 0;
     return stream->total_out;
+}
+
+uint32_t cigzip_crc32(uint32_t checksum, const void *bytes, size_t length) {
+    return crc32_gzip_refl(checksum, bytes, length);
 }
 
 uint64_t cigzip_crc64(uint64_t checksum, const void *bytes, size_t length) {

@@ -73,7 +73,8 @@ import Testing
         let before = folder.tree
         #expect(code { _ = try open() } == .noRepository)
         #expect(code { _ = try repository.createIncoming(for: Example.run("bbbb")) } == .noRepository)
-        #expect(code { _ = try repository.publish(waiting, manifest) } == .noRepository)
+        let published = code { _ = try repository.publish(waiting) { try SnapshotChecker.sealed(manifest, by: $0) } }
+        #expect(published == .noRepository)
         #expect(code { try repository.delete(location) } == .noRepository)
         #expect(code { _ = try repository.sweepIncoming { _ in false } } == .noRepository)
         #expect(folder.tree == before)
@@ -231,7 +232,7 @@ import Testing
         try handle.close()
         let manifest = Example.manifest(location, in: repository, content)
         #expect(
-            code { _ = try repository.publish(incoming, manifest) { try SnapshotChecker.require($0, manifest) } }
+            code { _ = try repository.publish(incoming) { try SnapshotChecker.sealed(manifest, by: $0) } }
                 == .snapshotDamaged)
         #expect(try repository.snapshots().isEmpty)
     }

@@ -59,17 +59,23 @@ final class MemoryRepository: Repository {
     }
 
     func publish(
-        _ file: any IncomingFile, _ manifest: SnapshotManifest, check: (any StoredFile) throws -> Void
+        _ file: any IncomingFile, prove: (any StoredFile) throws -> SnapshotManifest
     ) throws -> PublishedSnapshot {
+        guard let file = file as? File, file.isFinished, incoming[file.run] != nil else {
+            throw BackupError(.storageFailed, "cannot publish: not a finished file")
+        }
+        let manifest = try prove(MemoryFile(file.data.bytes))
         let location = try SnapshotLocation(job: manifest.job, run: manifest.run)
-        guard let file = file as? File, file.isFinished, incoming[file.run] != nil, file.run == manifest.run,
-            manifest.repositoryId == repositoryId, manifest.storedBytes == Int64(file.writtenBytes)
+        guard file.run == manifest.run, manifest.repositoryId == repositoryId,
+            manifest.storedBytes == Int64(file.writtenBytes)
         else { throw BackupError(.storageFailed, "cannot publish: not this file's manifest") }
-        try check(MemoryFile(file.data.bytes))
         guard archives[location] == nil, manifests[location] == nil else {
             throw BackupError(.storageFailed, "cannot publish: there is one already")
         }
         let bytes = try manifest.fileBytes()
+        guard try SnapshotManifest(fileBytes: bytes, path: location.id) == manifest else {
+            throw BackupError(.failed, "cannot publish: the manifest does not read back the same")
+        }
         archives[location] = file.data.bytes
         manifests[location] = bytes
         incoming[file.run] = nil

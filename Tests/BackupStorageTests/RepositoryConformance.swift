@@ -40,10 +40,9 @@ import Testing
     func aFailedCheckPublishesNothing(kind: Kind) throws {
         let repository = try make(kind)
         let incoming = try repository.createIncoming(for: Example.run())
-        let content = try Example.store(fixture("10-base.archive"), into: incoming)
-        let manifest = Example.manifest(try Example.location(), in: repository, content)
+        _ = try Example.store(fixture("10-base.archive"), into: incoming)
         let refusal = BackupError(.snapshotDamaged, "no")
-        #expect(throws: refusal) { try repository.publish(incoming, manifest) { _ in throw refusal } }
+        #expect(throws: refusal) { try repository.publish(incoming) { _ in throw refusal } }
         #expect(try repository.snapshots().isEmpty)
         try incoming.discard()
         #expect(try repository.incomingRuns().isEmpty)
@@ -56,7 +55,14 @@ import Testing
         try open.write([1, 2, 3])
         let done = try repository.createIncoming(for: Example.run("bbbb"))
         let content = try Example.store(fixture("10-base.archive"), into: done)
-        let manifest = Example.manifest(try Example.location("bbbb"), in: repository, content)
+        var manifest = Example.manifest(try Example.location("bbbb"), in: repository, content)
+        // What was not read back has no digest, and no manifest without one is written.
+        #expect(throws: BackupError.self) { try repository.publish(done) { _ in manifest } }
+        _ = try? repository.publish(done) { stored in
+            manifest = try SnapshotChecker.sealed(manifest, by: stored)
+            throw TestFailure()
+        }
+        #expect(manifest.sha256.count == 64)
         var short = manifest
         short.storedBytes -= 1
         var foreign = manifest
@@ -64,12 +70,12 @@ import Testing
         var other = manifest
         other.run = try Example.run("aaaa")
         for wrong in [short, foreign, other] {
-            #expect(throws: BackupError.self) { try repository.publish(done, wrong) }
+            #expect(throws: BackupError.self) { try repository.publish(done) { _ in wrong } }
         }
-        #expect(throws: BackupError.self) { try repository.publish(open, other) }
+        #expect(throws: BackupError.self) { try repository.publish(open) { _ in other } }
         #expect(try repository.snapshots().isEmpty)
-        _ = try repository.publish(done, manifest)
-        #expect(throws: BackupError.self) { try repository.publish(done, manifest) }
+        _ = try repository.publish(done) { _ in manifest }
+        #expect(throws: BackupError.self) { try repository.publish(done) { _ in manifest } }
         #expect(try repository.snapshots().count == 1)
     }
 

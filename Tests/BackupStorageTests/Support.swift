@@ -61,13 +61,11 @@ enum Example {
 
     /// Writes the archive through all stages.
     static func store(_ archive: [UInt8], into incoming: any IncomingFile) throws -> SnapshotContent {
-        let digest = DigestStage(into: incoming)
-        let gzip = try GzipStage(into: digest, workers: 2, memberSize: 1000)
+        let gzip = try GzipStage(into: incoming, workers: 2, memberSize: 1000)
         let index = IndexStage(into: gzip)
         try index.write(archive)
         try index.finish()
-        return SnapshotContent(
-            index: index.index, members: gzip.members, storedBytes: digest.count, sha256: digest.hexDigest)
+        return SnapshotContent(index: index.index, members: gzip.members, storedBytes: gzip.storedBytes)
     }
 
     /// The whole of a backup, with the read-back.
@@ -76,7 +74,7 @@ enum Example {
         let incoming = try repository.createIncoming(for: location.run)
         let content = try store(fixture("10-base.archive"), into: incoming)
         let manifest = manifest(location, in: repository, content)
-        return try repository.publish(incoming, manifest) { try SnapshotChecker.require($0, manifest) }
+        return try repository.publish(incoming) { try SnapshotChecker.sealed(manifest, by: $0) }
     }
 }
 

@@ -10,7 +10,7 @@ enum FileDigest {
             throw BackupError(.toolNotFound, "cannot read '\(path)'")
         }
         let digest = DigestStage()
-        try file.readAll(check: check) { try digest.write($0) }
+        try file.readAll(check: check) { digest.write($0) }
         return "sha256 \(digest.hexDigest)"
     }
 }

@@ -30,15 +30,17 @@ struct Backup: Sendable {
         let incoming = try repository.createIncoming(for: run.id)
         do {
             let dump = try dump(uri: text, scope: scope, into: incoming)
-            let manifest = SnapshotManifest(
+            let unproved = SnapshotManifest(
                 location: location, repositoryId: repository.repositoryId, startedAt: run.startedAt ?? now(),
                 finishedAt: now(), engine: dump.engine, server: dump.server,
                 consistency: dump.report.consistency, source: source(uri, scope), content: dump.content,
                 compression: job.settings.effort.compression, warnings: progress.current.warnings)
             progress.enter(.checking)
-            let published = try repository.publish(incoming, manifest) { stored in
-                try check(stored, manifest)
+            var manifest = unproved
+            let published = try repository.publish(incoming) { stored in
+                manifest = try proved(unproved, by: stored)
                 try progress.commit()
+                return manifest
             }
             return Published(
                 snapshot: manifest.snapshot(
@@ -78,9 +80,8 @@ struct Backup: Sendable {
     }
 
     private func dump(uri: String, scope: DumpScope, into incoming: any IncomingFile) throws -> Dump {
-        let digest = DigestStage(into: incoming)
         let effort = job.settings.effort
-        let gzip = try GzipStage(into: digest, compression: effort.compression, workers: effort.threads)
+        let gzip = try GzipStage(into: incoming, compression: effort.compression, workers: effort.threads)
         defer { gzip.abandon() }
         let index = IndexStage(
             into: CountingStage(into: gzip) { [progress] _ in
@@ -113,8 +114,7 @@ struct Backup: Sendable {
             server: report.server.map(SnapshotManifest.Server.init)
                 ?? SnapshotManifest.Server(version: index.index.header.serverVersion),
             engine: engine.identity,
-            content: SnapshotContent(
-                index: index.index, members: gzip.members, storedBytes: digest.count, sha256: digest.hexDigest))
+            content: SnapshotContent(index: index.index, members: gzip.members, storedBytes: gzip.storedBytes))
     }
 
     /// A dump in which nothing of the user's is, is a failure: that is what a wrong database name looks like.
@@ -161,8 +161,8 @@ struct Backup: Sendable {
     }
 
     /// Reads back what lies in the repository, from first to last byte: a snapshot is not published on trust.
-    private func check(_ stored: any StoredFile, _ manifest: SnapshotManifest) throws {
-        try SnapshotChecker.require(stored, manifest, workers: job.settings.effort.threads) { [progress] count in
+    private func proved(_ manifest: SnapshotManifest, by stored: any StoredFile) throws -> SnapshotManifest {
+        try SnapshotChecker.sealed(manifest, by: stored, workers: job.settings.effort.threads) { [progress] count in
             try progress.cancellation.check()
             progress.checked(bytes: Int64(count))
         }
