@@ -41,7 +41,7 @@ let package = Package(
         .target(
             name: "BackupPipeline",
             dependencies: [
-                "BackupModel", "MongoArchive", "CDeflate", "CIgzip", "CZlib",
+                "BackupModel", "MongoArchive", "CDeflate", "CIgzip", "CLinux", "CZlib",
                 .product(name: "Crypto", package: "swift-crypto"),
             ],
             swiftSettings: strict),

@@ -5,7 +5,12 @@ final class ByteBuffer {
     private(set) var memory: UnsafeMutableRawBufferPointer
     var count = 0
 
-    init(capacity: Int) { memory = .allocate(byteCount: max(1, capacity), alignment: 64) }
+    private let alignment: Int
+
+    init(capacity: Int, alignment: Int = 64) {
+        self.alignment = alignment
+        memory = .allocate(byteCount: max(1, capacity), alignment: alignment)
+    }
 
     deinit { memory.deallocate() }
 
@@ -18,7 +23,7 @@ final class ByteBuffer {
         count = 0
         guard needed > memory.count else { return }
         memory.deallocate()
-        memory = .allocate(byteCount: needed, alignment: 64)
+        memory = .allocate(byteCount: needed, alignment: alignment)
     }
 
     /// Takes as many of the bytes as there is room for; that number.

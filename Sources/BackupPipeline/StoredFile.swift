@@ -49,6 +49,30 @@ package final class DiskFile: StoredFile {
     package func source(_ range: Range<UInt64>) -> any ByteSource { FileSource(self, range) }
 }
 
+extension DiskFile {
+    /// Some bytes from a place on, 0 of them at the end. `recover`: after EINVAL, whether to try again.
+    func read(
+        _ buffer: UnsafeMutableRawBufferPointer, at offset: UInt64, recover: () -> Bool = { false }
+    ) throws -> Int {
+        guard let position = off_t(exactly: offset) else { return 0 }
+        var hasRecovered = false
+        while true {
+            let count = pread(descriptor, buffer.baseAddress, buffer.count, position)
+            if count >= 0 { return count }
+            let code = errno
+            if code == EINVAL, !hasRecovered, recover() {
+                hasRecovered = true
+            } else if code != EINTR {
+                throw BackupError.unreadable(name, errno: code)
+            }
+        }
+    }
+
+    func ends(at offset: UInt64, before end: UInt64) -> BackupError {
+        BackupError(.archiveDamaged, "cannot read '\(name)': it ends at byte \(offset), before byte \(end)")
+    }
+}
+
 /// A range of an open file, in order. Sources of one file do not disturb each other.
 package final class FileSource: ByteSource {
     private let file: DiskFile
@@ -64,20 +88,10 @@ package final class FileSource: ByteSource {
     package func read(into buffer: UnsafeMutableRawBufferPointer) throws -> Int {
         let wanted = Int(min(UInt64(buffer.count), end - offset))
         guard wanted > 0 else { return 0 }
-        guard let position = off_t(exactly: offset) else { throw endsEarly() }
-        while true {
-            let count = pread(file.descriptor, buffer.baseAddress, wanted, position)
-            if count > 0 {
-                offset += UInt64(count)
-                return count
-            }
-            if count == 0 { throw endsEarly() }
-            guard errno == EINTR else { throw BackupError.unreadable(file.name, errno: errno) }
-        }
-    }
-
-    private func endsEarly() -> BackupError {
-        BackupError(.archiveDamaged, "cannot read '\(file.name)': it ends at byte \(offset), before byte \(end)")
+        let count = try file.read(UnsafeMutableRawBufferPointer(rebasing: buffer[..<wanted]), at: offset)
+        guard count > 0 else { throw file.ends(at: offset, before: end) }
+        offset += UInt64(count)
+        return count
     }
 }
 

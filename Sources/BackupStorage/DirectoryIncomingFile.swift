@@ -87,4 +87,18 @@ extension Folder {
         } catch let error as CallFailed where [EOPNOTSUPP, ENOTSUP, ENOLCK, ENOSYS].contains(error.code) {
         }
     }
+
+    /// Locks an open file against all others, or throws EWOULDBLOCK. A child that is being started has copies of all
+    /// descriptors, and so of their locks, until it runs its own program: that moment is waited for.
+    func lockAlone(_ descriptor: Int32) throws {
+        var tries = 0
+        while true {
+            do { return try lock(descriptor, LOCK_EX | LOCK_NB) } catch let error as CallFailed
+                where error.code == EWOULDBLOCK && tries < 20
+            {
+                tries += 1
+                usleep(10_000)
+            }
+        }
+    }
 }

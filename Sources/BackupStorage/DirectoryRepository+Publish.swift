@@ -27,7 +27,7 @@ extension DirectoryRepository {
             guard let incomingFolder = try root.existingFolder(Self.incomingFolder),
                 let stored = try incomingFolder.existingFile(file.run.text), stored.size == file.writtenBytes
             else { throw BackupError(.storageFailed, "cannot publish the file of run '\(file.run)': it is gone") }
-            let manifest = try prove(stored)
+            let manifest = try prove(UncachedFile(stored))
             let location = try SnapshotLocation(job: manifest.job, run: manifest.run)
             let bytes = try fileBytes(manifest, of: file)
             // The proof may have taken hours.

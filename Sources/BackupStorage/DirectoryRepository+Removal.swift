@@ -13,7 +13,7 @@ extension DirectoryRepository {
         let manifest = try folder.existingFile(location.manifestName)
         let archive = try folder.existingFile(location.archiveName, toLock: true)
         do {
-            if let archive { try folder.lock(archive.descriptor, LOCK_EX | LOCK_NB) }
+            if let archive { try folder.lockAlone(archive.descriptor) }
             let digest = try manifest.map { try sha256($0.source().collect(limit: SnapshotManifest.largestFile)) }
             try prove(StoredPair(manifestSHA256: digest, archiveBytes: archive?.size))
             try folder.remove(location.manifestName, ifStill: manifest)
@@ -61,7 +61,7 @@ extension DirectoryRepository {
         _ = try folder.fileSize(manifest)
         if let file = try folder.existingFile(run.text, toLock: true) {
             do {
-                try folder.lock(file.descriptor, LOCK_EX | LOCK_NB)
+                try folder.lockAlone(file.descriptor)
             } catch let error as CallFailed where error.code == EWOULDBLOCK {
                 return false
             }

@@ -13,4 +13,10 @@ int csystem_start_writing(int descriptor, long long offset, long long length) {
     return sync_file_range(descriptor, offset, length, SYNC_FILE_RANGE_WRITE);
 }
 
+int csystem_read_past_cache(int descriptor, int is_on) {
+    int flags = fcntl(descriptor, F_GETFL);
+    if (flags < 0) return -1;
+    return fcntl(descriptor, F_SETFL, is_on ? flags | O_DIRECT : flags & ~O_DIRECT);
+}
+
 void clinux_trim_memory(void) { malloc_trim(0); }

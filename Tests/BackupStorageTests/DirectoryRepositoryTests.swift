@@ -220,6 +220,24 @@ import Testing
         #expect(code { _ = try repository.manifest(of: first) } == .snapshotDamaged)
     }
 
+    /// A child that was started a moment ago may still have a copy of a reader's descriptor, and so of its lock.
+    @Test func aLockThatIsGoneInAMomentDoesNotKeepAFile() throws {
+        let repository = try open()
+        let location = try Example.location()
+        try Example.publish(location, in: repository)
+        var archive: (any StoredFile)? = try repository.openArchive(location)
+        let copy = dup(try #require(archive as? DiskFile).descriptor)
+        try #require(copy >= 0)
+        archive = nil
+        #expect(code { try repository.delete(location) } == .locked)
+        Thread.detachNewThread {
+            usleep(60_000)
+            close(copy)
+        }
+        try repository.delete(location)
+        #expect(try repository.snapshots().isEmpty)
+    }
+
     @Test func bytesThatChangedOnTheDiskAreNotPublished() throws {
         let repository = try open()
         let location = try Example.location()

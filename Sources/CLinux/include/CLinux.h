@@ -9,6 +9,10 @@ int csystem_rename_new(int old_directory, const char *old_name, int new_director
 // Starts writing dirty pages of the range to the disk without waiting; 0, or -1 with errno. No promise of durability.
 int csystem_start_writing(int descriptor, long long offset, long long length);
 
+// Whether what is read of an open file comes from the disk, past the page cache (O_DIRECT); 0, or -1 with errno: not every
+// file system can. Places, lengths and memory of reads must then be multiples of the disk's block.
+int csystem_read_past_cache(int descriptor, int is_on);
+
 // Gives memory that is not used any more back to the system.
 void clinux_trim_memory(void);
 
