@@ -100,3 +100,5 @@ int cprocess_wait(int descriptor, int milliseconds) {
 }
 
 int cprocess_pipe(int ends[2]) { return pipe2(ends, O_CLOEXEC) == 0 ? 0 : errno; }
+
+void cprocess_widen(int pipe, int bytes) { fcntl(pipe, F_SETPIPE_SZ, bytes); }

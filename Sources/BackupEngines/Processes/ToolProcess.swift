@@ -51,6 +51,8 @@ final class ToolProcess: @unchecked Sendable {
     static let configPath = "/dev/fd/3"
     /// A pipe holds so much without a reader.
     private static let pipeCapacity = 65_536
+    /// Of the pipes that archives go through: what an unprivileged process may have (`/proc/sys/fs/pipe-max-size`).
+    private static let wideCapacity: Int32 = 1 << 20
 
     /// `keeperProgram` is the path of this program, or of another build of it.
     init(_ command: Command, keeperProgram: String, grace: Double = 2) throws {
@@ -65,9 +67,12 @@ final class ToolProcess: @unchecked Sendable {
             switch command.input {
             case .none: try ends.giveNull()
             case .bytes(let bytes): try ends.give(bytes)
-            case .stream: input = try ends.pipeToChild()
+            case .stream:
+                input = try ends.pipeToChild()
+                cprocess_widen(input, Self.wideCapacity)
             }
             let output = try ends.pipeFromChild()
+            cprocess_widen(output, Self.wideCapacity)
             let errors = try ends.pipeFromChild()
             status = try ends.pipeFromChild()
             lifeline = try ends.pipeToChild()

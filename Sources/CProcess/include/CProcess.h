@@ -30,4 +30,7 @@ int cprocess_wait(int descriptor, int milliseconds);
 // pipe2 with O_CLOEXEC: 0, or errno.
 int cprocess_pipe(int ends[2]);
 
+// Lets a pipe hold so many bytes, where the system allows it (fcntl(2), F_SETPIPE_SZ).
+void cprocess_widen(int pipe, int bytes);
+
 #endif
