@@ -166,6 +166,32 @@ import Testing
         }
     }
 
+    /// A copy of a repository on another machine: no more is read of it than of a snapshot.
+    @Test func aFileThatHasItsManifestBesideItIsReadLikeASnapshot() throws {
+        let location = try SnapshotLocation(id: snapshot.id)
+        let archive = site.scratch.path(of: location.archiveName)
+        let manifest = site.scratch.path(of: location.manifestName)
+        try FileManager.default.copyItem(atPath: site.repositoryPath + "/" + location.manifestPath, toPath: manifest)
+        try FileManager.default.copyItem(atPath: site.workspace.file(of: snapshot), toPath: archive)
+        #expect(try fed(request(archive)).0.namespaces.map(\.namespace) == Self.names)
+        let source = try RestoreSource.open(archive, workspace: site.workspace, progress: progress)
+        #expect(source.snapshot == nil && source.name == archive)
+
+        let place = try place(of: Self.names[1])
+        let handle = try FileHandle(forUpdating: URL(filePath: archive))
+        try handle.seek(toOffset: place)
+        try handle.write(contentsOf: Data("damage".utf8))
+        try handle.close()
+        let (index, _) = try fed(request(archive, include: ["shop.a"]))
+        #expect(index.namespaces.map(\.namespace) == [Self.names[0]])
+        for include in [["shop.b"], []] {
+            let error = failure { _ = try prepare(request(archive, include: include)) }
+            #expect(error?.code == .snapshotDamaged && error?.hint?.contains("without its manifest") == true)
+        }
+        unlink(manifest)
+        #expect(failure { _ = try prepare(request(archive, include: ["shop.a"])) }?.code == .archiveDamaged)
+    }
+
     // MARK: damage
 
     @Test func damageInWhatIsSelectedIsRefusedBeforeTheFirstWrite() throws {

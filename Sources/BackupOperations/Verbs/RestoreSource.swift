@@ -18,13 +18,15 @@ struct RestoreSource {
         case file(ArchiveIndex)
     }
 
-    /// Opens what a name or a path means. A snapshot is held for `reader`, the run that restores it, so that nothing
+    /// Opens what a name or a path means. A file that has the manifest of a repository beside it is described by that; all
+    /// others are read to their end first. A snapshot is held for `reader`, the run that restores it, so that nothing
     /// deletes it meanwhile.
     static func open(
         _ text: String, workspace: Workspace, progress: RunProgress, reader: RunID? = nil
     ) throws -> RestoreSource {
         if let path = SnapshotName.path(text) {
             let file = try DiskFile(path: path)
+            if let manifest = SnapshotManifest.beside(file) { return try RestoreSource(file, named: path, manifest) }
             let inspected = try InspectArchive(progress: progress).inspect(file, path: path)
             return RestoreSource(name: path, job: nil, snapshot: nil, file: file, content: .file(inspected.index))
         }
@@ -142,6 +144,15 @@ extension RestoreSource {
     /// walked when it was opened.
     @discardableResult
     func check(_ selected: Set<Namespace>, progress: RunProgress) throws -> Bool {
+        do {
+            return try prove(selected, progress: progress)
+        } catch var error as BackupError where error.code == .snapshotDamaged && snapshot == nil {
+            error.hint = error.hint ?? "without its manifest beside it the file is read as any archive."
+            throw error
+        }
+    }
+
+    private func prove(_ selected: Set<Namespace>, progress: RunProgress) throws -> Bool {
         guard case .snapshot(let manifest, _) = content else { return false }
         progress.enter(.checking)
         let passed: (Int) throws -> Void = { count in
