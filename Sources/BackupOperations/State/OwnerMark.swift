@@ -82,7 +82,10 @@ package final class OwnerMark: Sendable {
     }
 
     private static func entries(of directory: String) throws -> [String] {
-        guard let stream = opendir(directory) else { throw POSIXFailure(errno) }
+        guard let stream = opendir(directory) else {
+            guard errno != ENOENT else { return [] }
+            throw POSIXFailure(errno)
+        }
         defer { closedir(stream) }
         var names: [String] = []
         while let entry = readdir(stream) {

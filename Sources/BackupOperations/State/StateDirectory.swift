@@ -35,7 +35,9 @@ package struct StateDirectory: Sendable {
         let url = URL(filePath: path, directoryHint: .isDirectory).absoluteURL.standardizedFileURL
         let state = StateDirectory(path: url.path(percentEncoded: false).trimmingTrailingSlash)
         try PrivateFile.makeDirectory(state.path)
-        for path in [state.logs, state.secrets, state.owners] { try PrivateFile.makeDirectory(path) }
+        for path in [state.logs, state.secrets] { try PrivateFile.makeDirectory(path) }
+        // Only who runs something needs it: a copy of a state directory may be read where nothing can be written.
+        try? PrivateFile.makeDirectory(state.owners)
         return state
     }
 }
