@@ -105,7 +105,8 @@ let package = Package(
             name: "MongoArchiveTests", dependencies: ["BackupModel", "MongoArchive", "CZlib"], exclude: ["Fixtures"],
             swiftSettings: strict),
         .testTarget(
-            name: "BackupPipelineTests", dependencies: ["BackupModel", "MongoArchive", "BackupPipeline", "CIgzip"],
+            name: "BackupPipelineTests",
+            dependencies: ["BackupModel", "MongoArchive", "BackupPipeline", "CIgzip", "CLinux"],
             exclude: ["Fixtures"], swiftSettings: strict),
         .testTarget(
             name: "BackupEnginesTests",

@@ -1,4 +1,5 @@
 import BackupModel
+import CLinux
 import Foundation
 import Testing
 
@@ -72,6 +73,24 @@ import Testing
             }
             #expect(error?.code == .archiveDamaged && error?.message.contains("ends at byte") == true)
         }
+    }
+
+    /// A disk of larger blocks refuses what is made for smaller ones: here, a read that begins nowhere near one.
+    @Test func whatADiskRefusesIsReadThroughTheCache() throws {
+        let folder = try Folder()
+        let bytes = noise()
+        let file = try DiskFile(path: folder.file(bytes))
+        try #require(csystem_read_past_cache(file.descriptor, 1) == 0)
+        var buffer = [UInt8](repeating: 0, count: 100)
+        func read(recovering: Bool) throws -> Int {
+            try buffer.withUnsafeMutableBytes { buffer in
+                try file.read(buffer, at: 7) { recovering && csystem_read_past_cache(file.descriptor, 0) == 0 }
+            }
+        }
+        #expect(throws: BackupError.self) { try read(recovering: false) }
+        #expect(try read(recovering: true) == 100)
+        #expect(buffer == Array(bytes[7..<107]))
+        #expect(try read(recovering: false) == 100)
     }
 
     @Test func whatIsReadTakesNoPlaceInTheCache() throws {
