@@ -37,8 +37,11 @@ settle() {
     echo 'note: namespaces are not allowed here, so the result may differ from that of another build' >&2
 }
 
+# The build sees no more of the environment than it needs: that lies in memory before everything else, moves it, and so changes some
+# of the compiler's choices (seen: another TZ and LANG, and two moves were exchanged). What fetches packages sees all of it.
 build() {
-    swift build -c release --product backupctl --static-swift-stdlib --scratch-path "$scratch" \
+    swift package resolve --scratch-path "$scratch"
+    env -i HOME="$HOME" PATH="$PATH" LC_ALL=C TZ=UTC0 swift build -c release --product backupctl --static-swift-stdlib --scratch-path "$scratch" \
         -Xswiftc -gnone -Xswiftc -file-prefix-map -Xswiftc "$PWD=." -Xcc "-ffile-prefix-map=$PWD=." -Xcc -g0
     rm -rf "$stage"
     mkdir -p "$stage"
