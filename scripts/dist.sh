@@ -41,7 +41,8 @@ settle() {
 # of the compiler's choices (seen: another TZ and LANG, and two moves were exchanged). What fetches packages sees all of it.
 build() {
     swift package resolve --scratch-path "$scratch"
-    env -i HOME="$HOME" PATH="$PATH" LC_ALL=C TZ=UTC0 swift build -c release --product backupctl --static-swift-stdlib --scratch-path "$scratch" \
+    env -i HOME="$HOME" PATH="$PATH" LC_ALL=C TZ=UTC0 \
+        swift build -c release --product backupctl --static-swift-stdlib --scratch-path "$scratch" \
         -Xswiftc -gnone -Xswiftc -file-prefix-map -Xswiftc "$PWD=." -Xcc "-ffile-prefix-map=$PWD=." -Xcc -g0
     rm -rf "$stage"
     mkdir -p "$stage"

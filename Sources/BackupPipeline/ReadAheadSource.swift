@@ -38,7 +38,7 @@ final class ReadAheadSource: ByteSource {
 
     /// What both threads use. It does not know the object that is read, so that dropping that one ends the thread.
     private final class Core: @unchecked Sendable {
-        // `source` is used by the reading thread alone.
+        // `source` is used by the reading thread alone; the two queues have locks of their own.
         private let source: any ByteSource
         let filled: OrderedWorkers<ByteBuffer>
         let free = BoundedQueue<ByteBuffer>(capacity: .max)

@@ -4,7 +4,7 @@ import Glibc
 /// A file that is read from the disk and not from the system's memory: what is read is what is there, and it takes nobody
 /// else's place in that memory. On file systems that cannot do so it is read as usual.
 ///
-/// Each source has a thread that reads ahead, for here the system does not, and 4 MiB of memory.
+/// Each source has a thread that reads ahead, for here the system does not, and 3 MiB of memory.
 package final class UncachedFile: StoredFile {
     private let file: DiskFile
 

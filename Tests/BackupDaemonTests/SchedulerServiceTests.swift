@@ -84,6 +84,24 @@ struct SchedulerServiceTests {
         #expect(try rows("orders").count == 2)
     }
 
+    /// A scheduler in another process namespace still has it: nobody here sees its process, but for its lock.
+    @Test func whatWaitsForASchedulerElsewhereIsLeftToIt() throws {
+        try site.makeJob("orders", "0 * * * *", since: hour, in: workspace)
+        let elsewhere = ProcessIdentity(
+            processID: 999_999, startTicks: 1, bootID: "00000000-0000-4000-8000-000000000001")
+        let mark = workspace.state.path + "/owners/\(elsewhere.bootID)-999999-1"
+        let lock = open(mark, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+        try #require(lock >= 0 && flock(lock, LOCK_SH | LOCK_NB) == 0)
+        let id = try #require(RunID("20260101T010000Z-left"))
+        let left = try workspace.catalog.record(
+            instants: [InstantRow(job: "orders", instant: hour + 3600, state: .queued)], owner: elsewhere,
+            makeID: { id }, workspace.act(hour + 3600))
+        #expect(try once(at: hour + 3600 + 20).isEmpty)
+        #expect(try rows("orders").map(\.state) == [.queued])
+        close(lock)
+        #expect(try once(at: hour + 3600 + 30).map(\.id) == left.compactMap { $0?.id })
+    }
+
     @Test func twoAtOnceRunNothingTwice() throws {
         for number in 0..<12 { try site.makeJob("job\(number)", "0 * * * *", since: hour, in: workspace) }
         let others = try (0..<3).map { _ in try site.open(now: hour) }

@@ -186,7 +186,7 @@ import Testing
         #expect(index.namespaces.map(\.namespace) == [Self.names[0]])
         for include in [["shop.b"], []] {
             let error = failure { _ = try prepare(request(archive, include: include)) }
-            #expect(error?.code == .snapshotDamaged && error?.hint?.contains("without its manifest") == true)
+            #expect(error?.code == .snapshotDamaged && error?.hint?.contains("move its manifest away") == true)
         }
         unlink(manifest)
         #expect(failure { _ = try prepare(request(archive, include: ["shop.a"])) }?.code == .archiveDamaged)

@@ -8,7 +8,7 @@ import Synchronization
 /// It is a file in `owners/` in the state directory that is named after the owner, with a shared lock (`flock(2)`) that
 /// the kernel takes back when the process ends, whatever way. A file without a lock tells that its owner is gone. No file
 /// tells nothing: file systems without locks have none. The file is left there at the end, and swept later on.
-package final class OwnerMark: Sendable {
+final class OwnerMark: Sendable {
     private let directory: String
     private let descriptor = Mutex<Int32?>(nil)
 

@@ -147,7 +147,7 @@ extension RestoreSource {
         do {
             return try prove(selected, progress: progress)
         } catch var error as BackupError where error.code == .snapshotDamaged && snapshot == nil {
-            error.hint = error.hint ?? "without its manifest beside it the file is read as any archive."
+            error.hint = error.hint ?? "take another copy; or move its manifest away, and the file is read like any archive."
             throw error
         }
     }
