@@ -147,7 +147,8 @@ extension RestoreSource {
         do {
             return try prove(selected, progress: progress)
         } catch var error as BackupError where error.code == .snapshotDamaged && snapshot == nil {
-            error.hint = error.hint ?? "take another copy; or move its manifest away, and the file is read like any archive."
+            error.hint =
+                error.hint ?? "take another copy; or move its manifest away, and the file is read like any archive."
             throw error
         }
     }
