@@ -37,12 +37,22 @@ settle() {
     echo 'note: namespaces are not allowed here, so the result may differ from that of another build' >&2
 }
 
-# The build sees no more of the environment than it needs: that lies in memory before everything else, moves it, and so changes some
-# of the compiler's choices (seen: another TZ and LANG, and two moves were exchanged). What fetches packages sees all of it.
+# A compiler that sees an environment which is always the same: it lies in memory before everything else, moves that, and so changes
+# some of the compiler's choices (seen: two moves exchanged). The build itself adds to it numbers of one digit or ten.
+settled_compiler() {
+    local toolchain
+    toolchain="$(swift -print-target-info | sed -n 's|.*"runtimeResourcePath": *"\(.*\)/lib/swift".*|\1|p')"
+    [ -x "$toolchain/bin/swiftc" ] || fail "cannot tell where 'swiftc' is: looked in '$toolchain/bin'"
+    mkdir -p "$scratch"
+    printf '#!/bin/sh\nexec env -i PATH=/usr/bin:/bin LC_ALL=C TZ=UTC0 "%s/bin/swiftc" "$@"\n' "$toolchain" >"$scratch/swiftc"
+    chmod 755 "$scratch/swiftc"
+    echo "$scratch/swiftc"
+}
+
 build() {
-    swift package resolve --scratch-path "$scratch"
-    env -i HOME="$HOME" PATH="$PATH" LC_ALL=C TZ=UTC0 \
-        swift build -c release --product backupctl --static-swift-stdlib --scratch-path "$scratch" \
+    local compiler
+    compiler="$(settled_compiler)"
+    SWIFT_EXEC="$compiler" swift build -c release --product backupctl --static-swift-stdlib --scratch-path "$scratch" \
         -Xswiftc -gnone -Xswiftc -file-prefix-map -Xswiftc "$PWD=." -Xcc "-ffile-prefix-map=$PWD=." -Xcc -g0
     rm -rf "$stage"
     mkdir -p "$stage"
