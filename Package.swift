@@ -126,14 +126,14 @@ let package = Package(
             name: "BackupOperationsTests",
             dependencies: [
                 "BackupModel", "MongoArchive", "BackupPipeline", "BackupEngines", "BackupStorage", "BackupCatalog",
-                "BackupOperations", .product(name: "GRDB", package: "GRDB.swift"),
+                "BackupOperations", "CLinux", .product(name: "GRDB", package: "GRDB.swift"),
             ],
             exclude: ["Fixtures"], swiftSettings: strict),
         .testTarget(
             name: "BackupDaemonTests",
             dependencies: [
                 "BackupModel", "MongoArchive", "BackupPipeline", "BackupEngines", "BackupCatalog", "BackupOperations",
-                "BackupDaemon", .product(name: "GRDB", package: "GRDB.swift"),
+                "BackupDaemon", "CLinux", .product(name: "GRDB", package: "GRDB.swift"),
             ],
             swiftSettings: strict),
         .testTarget(

@@ -3,10 +3,11 @@ import Synchronization
 
 /// The threads' part of `GunzipSource`: one that reads members, several that inflate.
 final class GunzipCore: @unchecked Sendable {
-    // `input`, `inflater`, `limit` and `produced` belong to the thread that calls `run`.
+    // `input`, `inflater` and `produced` belong to the thread that calls `run`.
     private let input: StoredReader
     private let inflater: StreamInflater
     private let limit: UInt64
+    private let acceptsForeign: Bool
     private var produced: UInt64 = 0
     private let complete = Atomic<Bool>(false)
     let chunks: OrderedWorkers<Chunk>
@@ -28,10 +29,11 @@ final class GunzipCore: @unchecked Sendable {
         var checksum: UInt32
     }
 
-    init(source: any ByteSource, limit: UInt64, workers: Int) throws {
+    init(source: any ByteSource, limit: UInt64, acceptsForeign: Bool, workers: Int) throws {
         input = StoredReader(source)
         inflater = try StreamInflater()
         self.limit = limit
+        self.acceptsForeign = acceptsForeign
         let count = 2 * workers + 2
         chunks = try OrderedWorkers(workers: workers, depth: count) {
             let decompressor = try Decompressor()
@@ -66,6 +68,10 @@ final class GunzipCore: @unchecked Sendable {
         while try !input.isAtEnd() {
             let header = try GzipHeader(reading: input, isFirst: isFirst)
             isFirst = false
+            guard acceptsForeign || header.isOurs else {
+                throw GzipError(
+                    .damaged, at: header.offset, "the header of the member that begins here is not as it was written")
+            }
             if let length = header.deflateLength, length <= UInt32(GunzipSource.largestSizedMember) {
                 try readSizedMember(header, length: Int(length))
             } else {
@@ -106,7 +112,7 @@ final class GunzipCore: @unchecked Sendable {
             let chunk = try freeChunk()
             chunk.plain.reset(capacity: Self.streamedChunk)
             ended = try inflater.fill(chunk.plain, from: input, memberOffset: header.offset)
-            checksum = GzipFormat.checksum(chunk.plain.bytes, after: checksum)
+            checksum = Decompressor.checksum(chunk.plain.bytes, after: checksum)
             length &+= UInt32(truncatingIfNeeded: chunk.plain.count)
             try produce(chunk.plain.count)
             if chunk.plain.count > 0 { try submit(chunk, isDone: true) } else { free.put(chunk) }
@@ -174,9 +180,15 @@ private final class Decompressor {
         }
         guard consumed == member.deflateLength else { throw GzipError.wrongSizeField(at: member.offset) }
         chunk.plain.count = produced
-        guard GzipFormat.checksum(chunk.plain.bytes) == member.checksum else {
+        guard Self.checksum(chunk.plain.bytes) == member.checksum else {
             throw GzipError.wrongChecksum(at: member.offset)
         }
+    }
+
+    /// Not by the library that wrote it (`GzipFormat.checksum`): other readers of gzip do not have that one either.
+    static func checksum(_ bytes: UnsafeRawBufferPointer, after previous: UInt32 = 0) -> UInt32 {
+        guard let base = bytes.baseAddress, !bytes.isEmpty else { return previous }
+        return libdeflate_crc32(previous, base, bytes.count)
     }
 }
 

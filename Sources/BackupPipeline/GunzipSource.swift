@@ -14,11 +14,13 @@ package final class GunzipSource: ByteSource {
     private var position = 0
     private var outcome: Result<Void, any Error>?
 
-    /// `limit`: the number of uncompressed bytes that are accepted. The source is read on a thread of our own until
-    /// this object is gone.
-    package init(_ source: any ByteSource, limit: UInt64 = .max, workers: Int? = nil) throws {
+    /// `limit`: the number of uncompressed bytes that are accepted. `acceptsForeign`: whether members may have headers
+    /// that `GzipStage` does not write. The source is read on a thread of our own until this object is gone.
+    package init(
+        _ source: any ByteSource, limit: UInt64 = .max, acceptsForeign: Bool = true, workers: Int? = nil
+    ) throws {
         let workers = max(1, workers ?? min(16, processorCount()))
-        let core = try GunzipCore(source: source, limit: limit, workers: workers)
+        let core = try GunzipCore(source: source, limit: limit, acceptsForeign: acceptsForeign, workers: workers)
         self.core = core
         parser = try WorkerThread { core.run() }
     }

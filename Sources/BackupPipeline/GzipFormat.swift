@@ -27,6 +27,7 @@ enum GzipFormat {
         ]
     }
 
+    /// CRC-32, for what is written.
     static func checksum(_ bytes: UnsafeRawBufferPointer, after previous: UInt32 = 0) -> UInt32 {
         guard let base = bytes.baseAddress, !bytes.isEmpty else { return previous }
         return cigzip_crc32(previous, base, bytes.count)

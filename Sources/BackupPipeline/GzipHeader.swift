@@ -7,6 +7,8 @@ struct GzipHeader {
     let offset: UInt64
     /// The length of the deflate data, when the member states it.
     let deflateLength: UInt32?
+    /// Each byte of it is as `GzipStage` writes it.
+    let isOurs: Bool
 
     /// Longest name or comment that is read over.
     private static let longestText = 1 << 16
@@ -32,18 +34,22 @@ struct GzipHeader {
             try header.text(limit: Self.longestText, memberOffset: offset)
         }
         if flags & GzipFormat.flagHeaderChecksum != 0 { try header.checksum(memberOffset: offset) }
+        isOurs = deflateLength.map { header.start == GzipFormat.sizedHeader(deflateLength: $0) } ?? false
     }
 }
 
 /// Collects the header's bytes for its checksum while they are read.
 private struct Header {
     let input: StoredReader
+    /// Its beginning, as far as that of ours goes, and one byte more.
+    private(set) var start: [UInt8] = []
     private var crc: UInt32 = 0
 
     init(input: StoredReader) { self.input = input }
 
     mutating func byte() throws -> UInt8 {
         var byte = try input.byte()
+        if start.count <= GzipFormat.sizedHeaderLength { start.append(byte) }
         crc = withUnsafeBytes(of: &byte) { GzipFormat.checksum($0, after: crc) }
         return byte
     }

@@ -5,10 +5,10 @@ final class ReadAheadSource: ByteSource {
     private var current: ByteBuffer?
     private var position = 0
 
-    /// The source is read on that thread until this object is gone, into pieces of memory so large and so aligned.
-    init(_ source: any ByteSource, pieces: Int = 3, pieceSize: Int, alignment: Int = 64) throws {
+    /// The source is read on that thread until this object is gone, into so many pieces of memory.
+    init(_ source: any ByteSource, pieces: Int = 3, makePiece: () -> ByteBuffer) throws {
         let core = try Core(source)
-        for _ in 0..<pieces { core.free.put(ByteBuffer(capacity: pieceSize, alignment: alignment)) }
+        for _ in 0..<pieces { core.free.put(makePiece()) }
         self.core = core
         reader = try WorkerThread { core.run() }
     }

@@ -19,7 +19,10 @@ package final class UncachedFile: StoredFile {
 
     package func source(_ range: Range<UInt64>) -> any ByteSource {
         let blocks = BlockSource(file, range)
-        return (try? ReadAheadSource(blocks, pieceSize: BlockSource.capacity, alignment: BlockSource.block)) ?? blocks
+        let ahead = try? ReadAheadSource(blocks) {
+            ByteBuffer(capacity: BlockSource.capacity, alignment: BlockSource.block, isForDevice: true)
+        }
+        return ahead ?? blocks
     }
 }
 
@@ -31,7 +34,7 @@ private final class BlockSource: ByteSource {
 
     private let file: DiskFile
     /// One block, for what does not begin or end with one.
-    private let own = ByteBuffer(capacity: block, alignment: block)
+    private let own = ByteBuffer(capacity: block, alignment: block, isForDevice: true)
     private var offset: UInt64
     private let end: UInt64
 

@@ -12,18 +12,19 @@ package enum SnapshotChecker {
         of file: any StoredFile, _ manifest: SnapshotManifest, workers: Int? = nil,
         into sink: (any ByteSink)? = nil, check: (Int) throws -> Void = { _ in }
     ) throws -> [String] {
-        let found = try read(file, manifest, workers: workers, into: sink, check: check)
+        let found = try read(file, manifest, acceptsForeign: true, workers: workers, into: sink, check: check)
         guard let digest = found.sha256, digest != manifest.sha256 else { return found.problems }
         return ["the file's SHA-256 does not match"] + found.problems
     }
 
     /// The manifest of a file that was just written, with the SHA-256 of what was read back. Throws when that is not the
-    /// archive of which the manifest was made: each member of the file has a CRC-32, each namespace a CRC-64.
+    /// archive of which the manifest was made: each member of the file has a CRC-32, each namespace a CRC-64, and the
+    /// members' headers must be as we write them.
     package static func sealed(
         _ manifest: SnapshotManifest, by file: any StoredFile, workers: Int? = nil,
         check: (Int) throws -> Void = { _ in }
     ) throws -> SnapshotManifest {
-        let found = try read(file, manifest, workers: workers, into: nil, check: check)
+        let found = try read(file, manifest, acceptsForeign: false, workers: workers, into: nil, check: check)
         guard let digest = found.sha256, found.problems.isEmpty else { throw damaged(manifest, found.problems) }
         var manifest = manifest
         manifest.sha256 = digest
@@ -32,8 +33,8 @@ package enum SnapshotChecker {
 
     /// Reads it all. The digest is nil for a file of another size, which is not read.
     private static func read(
-        _ file: any StoredFile, _ manifest: SnapshotManifest, workers: Int?, into sink: (any ByteSink)?,
-        check: (Int) throws -> Void
+        _ file: any StoredFile, _ manifest: SnapshotManifest, acceptsForeign: Bool, workers: Int?,
+        into sink: (any ByteSink)?, check: (Int) throws -> Void
     ) throws -> (problems: [String], sha256: String?) {
         guard file.size == UInt64(clamping: manifest.storedBytes) else {
             return (["the file has \(file.size) bytes, not \(manifest.storedBytes)"], nil)
@@ -43,7 +44,8 @@ package enum SnapshotChecker {
         let index = IndexStage(into: sink)
         do {
             let source = try GunzipSource(
-                stored, limit: UInt64(clamping: manifest.uncompressedBytes), workers: workers)
+                stored, limit: UInt64(clamping: manifest.uncompressedBytes), acceptsForeign: acceptsForeign,
+                workers: workers)
             try read(source, into: index, check: check)
             problems += compare(index.index, manifest)
         } catch let error as GzipError {

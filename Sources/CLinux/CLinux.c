@@ -1,6 +1,7 @@
 #define _GNU_SOURCE
 #include "CLinux.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <malloc.h>
 #include <stdio.h>
@@ -17,6 +18,30 @@ int csystem_read_past_cache(int descriptor, int is_on) {
     int flags = fcntl(descriptor, F_GETFL);
     if (flags < 0) return -1;
     return fcntl(descriptor, F_SETFL, is_on ? flags | O_DIRECT : flags & ~O_DIRECT);
+}
+
+static int lock(int descriptor, int command, struct flock *request, short type) {
+    *request = (struct flock){.l_type = type, .l_whence = SEEK_SET};
+    int result;
+    do result = fcntl(descriptor, command, request);
+    while (result < 0 && errno == EINTR);
+    return result;
+}
+
+int csystem_lock_shared(int descriptor) {
+    struct flock request;
+    return lock(descriptor, F_OFD_SETLKW, &request, F_RDLCK);
+}
+
+int csystem_lock_alone(int descriptor) {
+    struct flock request;
+    return lock(descriptor, F_OFD_SETLK, &request, F_WRLCK);
+}
+
+int csystem_is_locked_shared(int descriptor) {
+    struct flock request;
+    if (lock(descriptor, F_OFD_GETLK, &request, F_WRLCK) < 0) return -1;
+    return request.l_type == F_RDLCK;
 }
 
 void clinux_trim_memory(void) { malloc_trim(0); }

@@ -1,6 +1,7 @@
 import BackupCatalog
 import BackupModel
 import BackupOperations
+import CLinux
 import Foundation
 import GRDB
 import Synchronization
@@ -91,7 +92,7 @@ struct SchedulerServiceTests {
             processID: 999_999, startTicks: 1, bootID: "00000000-0000-4000-8000-000000000001")
         let mark = workspace.state.path + "/owners/\(elsewhere.bootID)-999999-1"
         let lock = open(mark, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
-        try #require(lock >= 0 && flock(lock, LOCK_SH | LOCK_NB) == 0)
+        try #require(lock >= 0 && csystem_lock_shared(lock) == 0)
         let id = try #require(RunID("20260101T010000Z-left"))
         let left = try workspace.catalog.record(
             instants: [InstantRow(job: "orders", instant: hour + 3600, state: .queued)], owner: elsewhere,

@@ -111,6 +111,29 @@ import Testing
         #expect(try Self.expectRecovery(site, earlier: earlier, "") == .succeeded)
     }
 
+    /// The repository was away when the dead run was settled; with it, the snapshot comes back.
+    @Test func whatAKilledRunStoredIsEnteredOnceItsRepositoryIsThereAgain() async throws {
+        let (site, earlier) = try Self.prepared()
+        let place = try Self.calls().count
+        await #expect(processExitsWith: .signal(SIGKILL)) {
+            [path = site.scratch.statePath as String, place = place as Int] in
+            try Victim.run(path, calls: FaultyCalls(.kills, at: place))
+        }
+        let dead = try #require(try site.workspace.catalog.activeRuns().first)
+        rename(site.repositoryPath, site.repositoryPath + ".away")
+        _ = Recovery(workspace: site.workspace).recover(now: site.clock.now())
+        #expect(try site.workspace.catalog.run(dead.id).state == .interrupted)
+        rename(site.repositoryPath + ".away", site.repositoryPath)
+        #expect(Recovery(workspace: site.workspace).recover(now: site.clock.now()) == [])
+        #expect(try site.workspace.catalog.run(dead.id).state == .interrupted)
+        let snapshots = try site.workspace.catalog.snapshots(job: nil)
+        #expect(Set(snapshots.map(\.id)) == [earlier, "orders-\(dead.id)"])
+        #expect(snapshots.allSatisfy { $0.state == .good })
+        // Once more changes nothing.
+        #expect(Recovery(workspace: site.workspace).recover(now: site.clock.now()) == [])
+        #expect(try site.workspace.catalog.snapshots(job: nil) == snapshots)
+    }
+
     /// A manifest alone is no proof: its archive may be gone with the disk's last writes.
     @Test(arguments: [0, 100])
     func aKilledRunWhoseArchiveIsNotWholeDidNotSucceed(bytes: Int) async throws {

@@ -1,5 +1,6 @@
 import BackupCatalog
 import BackupModel
+import CLinux
 import Foundation
 import Synchronization
 import Testing
@@ -7,7 +8,7 @@ import Testing
 @testable import BackupOperations
 
 /// A run whose owner has its number in another namespace, or on another node: only the lock on its mark says that it
-/// lives. Other processes are played by other descriptors: for `flock(2)` these are the same.
+/// lives. Other processes are played by other descriptors: for its locks these are the same.
 @Suite struct OwnerMarkTests {
     private let site: Site
     private var marks: String { site.scratch.statePath + "/owners" }
@@ -21,7 +22,7 @@ import Testing
     private func hold(_ path: String) throws -> FileHandle {
         let descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
         try #require(descriptor >= 0)
-        try #require(flock(descriptor, LOCK_SH | LOCK_NB) == 0)
+        try #require(csystem_lock_shared(descriptor) == 0)
         return FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
     }
 
@@ -53,6 +54,56 @@ import Testing
         try FileManager.default.removeItem(atPath: mark)
         #expect(!site.workspace.isAlive(elsewhere))
         try holder.close()
+    }
+
+    /// A daemon that has used up its descriptors can read neither `/proc` nor a mark.
+    @Test func whoCannotBeAskedIsNotGone() async throws {
+        let holder = try hold(mark)
+        await #expect(processExitsWith: .success) {
+            [marks = marks as String, elsewhere = elsewhere as ProcessIdentity] in
+            let own = try ProcessIdentity.current()
+            var gone = own
+            gone.startTicks += 1
+            guard own.isAlive, !gone.isAlive, OwnerMark.isHeld(by: elsewhere, in: marks) else { exit(1) }
+            var limit = rlimit(rlim_cur: 0, rlim_max: 0)
+            guard setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0, open("/", O_RDONLY) < 0
+            else { exit(2) }
+            exit(own.isAlive && OwnerMark.isHeld(by: elsewhere, in: marks) ? 0 : 3)
+        }
+        try holder.close()
+        #expect(!OwnerMark.isHeld(by: elsewhere, in: marks))
+    }
+
+    /// Who sweeps holds the lock for a moment.
+    @Test func whoSweepsIsNotTakenForTheOwner() throws {
+        let holder = try hold(mark)
+        let sweeper = open(mark, O_RDWR | O_CLOEXEC)
+        #expect(csystem_lock_alone(sweeper) != 0 && OwnerMark.isHeld(by: elsewhere, in: marks))
+        try holder.close()
+        #expect(csystem_lock_alone(sweeper) == 0 && !OwnerMark.isHeld(by: elsewhere, in: marks))
+        close(sweeper)
+    }
+
+    /// Those who ask at the same time do not see each other.
+    @Test func whoAsksIsNotTakenForTheOwner() throws {
+        try hold(mark).close()
+        let (marks, elsewhere) = (marks, elsewhere)
+        let found = Mutex(0)
+        DispatchQueue.concurrentPerform(iterations: 4) { _ in
+            for _ in 0..<5000 where OwnerMark.isHeld(by: elsewhere, in: marks) { found.withLock { $0 += 1 } }
+        }
+        #expect(found.withLock { $0 } == 0)
+    }
+
+    @Test func aMarkThatCouldNotBeMadeIsTriedAgain() throws {
+        let marks = site.scratch.path(of: "later")
+        let shown = OwnerMark(in: marks)
+        shown.show(elsewhere)
+        #expect(!OwnerMark.isHeld(by: elsewhere, in: marks))
+        mkdir(marks, 0o700)
+        shown.show(elsewhere)
+        #expect(OwnerMark.isHeld(by: elsewhere, in: marks))
+        withExtendedLifetime(shown) {}
     }
 
     @Test(arguments: ["", "../../etc", "00000000-0000-4000-8000-00000000000/", String(repeating: ".", count: 36)])

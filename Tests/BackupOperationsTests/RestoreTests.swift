@@ -74,7 +74,11 @@ import Testing
     }
 
     private func damage(at offset: UInt64) throws {
-        let handle = try FileHandle(forUpdating: URL(filePath: try site.workspace.file(of: snapshot)))
+        try damage(file: site.workspace.file(of: snapshot), at: offset)
+    }
+
+    private func damage(file: String, at offset: UInt64) throws {
+        let handle = try FileHandle(forUpdating: URL(filePath: file))
         try handle.seek(toOffset: offset)
         let byte = try #require(try handle.read(upToCount: 1)?.first)
         try handle.seek(toOffset: offset)
@@ -188,6 +192,10 @@ import Testing
             let error = failure { _ = try prepare(request(archive, include: include)) }
             #expect(error?.code == .snapshotDamaged && error?.hint?.contains("move its manifest away") == true)
         }
+        // The prelude is read before anything is planned.
+        try damage(file: archive, at: 100)
+        let error = failure { _ = try prepare(request(archive, include: ["shop.a"])) }
+        #expect(error?.hint?.contains("move its manifest away") == true)
         unlink(manifest)
         #expect(failure { _ = try prepare(request(archive, include: ["shop.a"])) }?.code == .archiveDamaged)
     }

@@ -112,15 +112,41 @@ import Testing
         #expect(try cachedPages() == Self.size / 4096 + 1)
     }
 
+    /// What a device writes into must not be copied on write because a child is being started (open(2)).
+    @Test func childrenDoNotGetTheMemoryThatADeviceWritesInto() throws {
+        let buffer = ByteBuffer(capacity: 1 << 20, alignment: 4096, isForDevice: true)
+        let usual = ByteBuffer(capacity: 1 << 20, alignment: 4096)
+        let edges = [0, (1 << 20) - 4096]
+        #expect(try edges.allSatisfy { try isKeptFromChildren(buffer.memory.baseAddress! + $0) })
+        #expect(try edges.allSatisfy { try !isKeptFromChildren(usual.memory.baseAddress! + $0) })
+        buffer.reset(capacity: 3 << 20)
+        #expect(try isKeptFromChildren(buffer.memory.baseAddress! + (2 << 20)))
+        withExtendedLifetime(usual) {}
+    }
+
+    /// Flag `dc` of the mapping (proc_pid_smaps(5)).
+    private func isKeptFromChildren(_ address: UnsafeMutableRawPointer) throws -> Bool {
+        let place = UInt(bitPattern: address)
+        var isInside = false
+        let maps = try #require(try FileHandle(forReadingFrom: URL(filePath: "/proc/self/smaps")).readToEnd())
+        for line in String(decoding: maps, as: UTF8.self).split(separator: "\n") {
+            let edges = line.prefix { $0 != " " }.split(separator: "-").map { UInt($0, radix: 16) }
+            if edges.count == 2, let start = edges[0], let end = edges[1] { isInside = (start..<end).contains(place) }
+            if isInside, line.hasPrefix("VmFlags:") { return line.split(separator: " ").contains("dc") }
+        }
+        Issue.record("no mapping holds the memory")
+        return false
+    }
+
     @Test func aReaderAheadGivesWhatItsSourceGivesAndItsFailure() throws {
         let bytes = Array(noise().prefix(100_000))
         for size in [1, 4096, 70_000, 200_000] {
-            let source = try ReadAheadSource(PiecewiseSource(bytes, sizes: [3000]), pieceSize: size)
+            let source = try ReadAheadSource(PiecewiseSource(bytes, sizes: [3000])) { ByteBuffer(capacity: size) }
             #expect(try source.collect(limit: .max) == bytes)
             var byte: UInt8 = 0
             #expect(try withUnsafeMutableBytes(of: &byte) { try source.read(into: $0) } == 0)
         }
-        let failing = try ReadAheadSource(FailingSource(after: bytes), pieceSize: 4096)
+        let failing = try ReadAheadSource(FailingSource(after: bytes)) { ByteBuffer(capacity: 4096) }
         let sink = CollectingSink()
         #expect(throws: TestFailure.self) { try failing.copy(to: sink) }
         #expect(sink.bytes == bytes)

@@ -140,8 +140,14 @@ final class ToolProcess: @unchecked Sendable {
             let (reading, writing) = try pair()
             defer { close(writing) }
             try forChild(reading)
-            guard write(writing, bytes, bytes.count) == bytes.count else {
-                throw ToolProcess.cannot("write to a pipe", errno)
+            // Who has many pipes gets smaller ones (pipe(7)), and nobody reads yet: waiting would be for ever.
+            guard fcntl(writing, F_SETFL, O_NONBLOCK) == 0 else { throw ToolProcess.cannot("write to a pipe", errno) }
+            let count = write(writing, bytes, bytes.count)
+            guard count >= 0 else { throw ToolProcess.cannot("write to a pipe", errno) }
+            guard count == bytes.count else {
+                throw BackupError(
+                    .failed, "cannot hand the connection string to a tool: the system has no room for it in a pipe",
+                    hint: "let fewer backups run at once, or raise fs.pipe-user-pages-soft.")
             }
         }
 

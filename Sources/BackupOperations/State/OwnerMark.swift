@@ -1,11 +1,12 @@
 package import BackupModel
+import CLinux
 import Glibc
 import Synchronization
 
 /// What shows other processes that the owner of a run lives, whose `/proc` they may not see: a container on the same
 /// state directory has process numbers of its own, and so has another node.
 ///
-/// It is a file in `owners/` in the state directory that is named after the owner, with a shared lock (`flock(2)`) that
+/// It is a file in `owners/` in the state directory that is named after the owner, with a shared lock (fcntl(2)) that
 /// the kernel takes back when the process ends, whatever way. A file without a lock tells that its owner is gone. No file
 /// tells nothing: file systems without locks have none. The file is left there at the end, and swept later on.
 final class OwnerMark: Sendable {
@@ -16,21 +17,25 @@ final class OwnerMark: Sendable {
         self.directory = directory
     }
 
-    deinit { descriptor.withLock { if let descriptor = $0, descriptor >= 0 { close(descriptor) } } }
+    deinit { descriptor.withLock { if let descriptor = $0 { close(descriptor) } } }
 
-    /// Shows that this process lives, from now until this object goes.
+    /// Shows that this process lives, from now until this object goes. What does not work now may with the next call.
     func show(_ identity: ProcessIdentity) {
         descriptor.withLock { descriptor in
             guard descriptor == nil else { return }
-            descriptor = Self.path(of: identity, in: directory).flatMap(Self.lock) ?? -1
+            descriptor = Self.path(of: identity, in: directory).flatMap(Self.lock)
         }
     }
 
-    /// Whether a process holds the mark of that owner.
+    /// Whether a process holds the mark of that owner. Where that cannot be told, one does: nobody's run is ended on a guess.
     static func isHeld(by owner: ProcessIdentity, in directory: String) -> Bool {
-        guard let path = path(of: owner, in: directory), let file = openFile(path) else { return false }
+        guard let path = path(of: owner, in: directory) else { return false }
+        guard let file = openFile(path) else {
+            // Nothing is there, or nothing that is a mark.
+            return ![ENOENT, ENOTDIR, ELOOP, EISDIR, ENXIO].contains(errno)
+        }
         defer { close(file) }
-        return flock(file, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK
+        return csystem_is_locked_shared(file) != 0
     }
 
     /// Removes the marks that nobody holds.
@@ -40,20 +45,19 @@ final class OwnerMark: Sendable {
             guard let file = openFile(path) else { continue }
             defer { close(file) }
             // While this lock is held, nobody takes the file for a new mark (`lock`).
-            guard flock(file, LOCK_EX | LOCK_NB) == 0, isNow(file, at: path) else { continue }
+            guard csystem_lock_alone(file) == 0, isNow(file, at: path) else { continue }
             try PrivateFile.remove(path)
         }
     }
 
     private static func lock(_ path: String) -> Int32? {
         while let file = openFile(path, O_CREAT) {
-            var status = flock(file, LOCK_SH)
-            while status != 0, errno == EINTR { status = flock(file, LOCK_SH) }
-            if status != 0 { unlink(path) }
+            let isLocked = csystem_lock_shared(file) == 0
+            if !isLocked { unlink(path) }
             // Whoever swept it in between removed the name.
-            if status == 0, isNow(file, at: path) { return file }
+            if isLocked, isNow(file, at: path) { return file }
             close(file)
-            if status != 0 { return nil }
+            if !isLocked { return nil }
         }
         return nil
     }

@@ -41,13 +41,14 @@ package struct Recovery {
         }
     }
 
-    /// Those of runs that could not tell the catalog, and all there are when the catalog has no history at all.
+    /// Those of runs that could not tell the catalog, or that were ended while the repository was away; and all there are
+    /// when the catalog has no history at all.
     private func enterUnlisted(of repository: DirectoryRepository, now: Date) throws {
         let recent = try workspace.catalog.runs(limit: 50)
         let candidates =
             recent.isEmpty
             ? try repository.snapshots().filter(\.hasManifest).map(\.location)
-            : recent.filter { $0.error?.code == .snapshotUnlisted }.compactMap { run in
+            : recent.filter { $0.kind == .backup && $0.mayHaveStored }.compactMap { run in
                 run.job.flatMap { try? JobName($0) }.flatMap { try? SnapshotLocation(job: $0, run: run.id) }
             }
         for location in candidates where try !workspace.catalog.hasSnapshot(location.id) {
@@ -140,6 +141,9 @@ extension SnapshotManifest {
 }
 
 extension Run {
+    /// Its snapshot may be in the repository although the catalog does not have it.
+    fileprivate var mayHaveStored: Bool { error?.code == .snapshotUnlisted || error?.code == .interrupted }
+
     mutating func succeed(with snapshot: Snapshot, at time: Date) {
         state = .succeeded
         finishedAt = time

@@ -26,7 +26,9 @@ struct RestoreSource {
     ) throws -> RestoreSource {
         if let path = SnapshotName.path(text) {
             let file = try DiskFile(path: path)
-            if let manifest = SnapshotManifest.beside(file) { return try RestoreSource(file, named: path, manifest) }
+            if let manifest = SnapshotManifest.beside(file) {
+                return try blamingTheManifestToo { try RestoreSource(file, named: path, manifest) }
+            }
             let inspected = try InspectArchive(progress: progress).inspect(file, path: path)
             return RestoreSource(name: path, job: nil, snapshot: nil, file: file, content: .file(inspected.index))
         }
@@ -144,9 +146,15 @@ extension RestoreSource {
     /// walked when it was opened.
     @discardableResult
     func check(_ selected: Set<Namespace>, progress: RunProgress) throws -> Bool {
+        guard snapshot == nil else { return try prove(selected, progress: progress) }
+        return try Self.blamingTheManifestToo { try prove(selected, progress: progress) }
+    }
+
+    /// Of a file and its manifest, either may be the damaged one.
+    private static func blamingTheManifestToo<Result>(_ body: () throws -> Result) throws -> Result {
         do {
-            return try prove(selected, progress: progress)
-        } catch var error as BackupError where error.code == .snapshotDamaged && snapshot == nil {
+            return try body()
+        } catch var error as BackupError where [.snapshotDamaged, .archiveDamaged].contains(error.code) {
             error.hint =
                 error.hint ?? "take another copy; or move its manifest away, and the file is read like any archive."
             throw error
