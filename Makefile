@@ -51,6 +51,7 @@ dist-check: setup ## Builds tar and Debian package twice, from nothing in two fo
 	@scripts/dist-check.sh
 
 test-deploy: setup ## Tests of deploy/ that are too slow for 'make test': the image, the package, the units (root, network)
+	@swift build
 	@scripts/test-deploy.sh
 	@scripts/test-container.sh
 	@scripts/test-systemd.sh
@@ -58,7 +59,7 @@ test-deploy: setup ## Tests of deploy/ that are too slow for 'make test': the im
 test-container: setup ## Builds the image and runs it as it is meant to run (root, podman, debootstrap, network)
 	@scripts/test-container.sh
 
-test-systemd: ## Boots a Debian and makes backups there under the units (root, debootstrap, systemd-nspawn, network)
+test-systemd: setup ## Boots a Debian and makes backups there under the units (root, debootstrap, systemd-nspawn, network)
 	@scripts/test-systemd.sh
 
 clean: ## Removes what was built, and the mongod and Python that set-up fetched

@@ -19,8 +19,9 @@ target="$(cd "$OLDPWD" && realpath -m "${2:?}")"
 toolchain="$(dirname "$(dirname "$(readlink -f "$(command -v swift)")")")"
 install -D -m 644 LICENSE "$target/backupctl/LICENSE"
 install -D -m 644 "$toolchain/share/swift/LICENSE.txt" "$target/swift/LICENSE.txt"
-# Yams has libyaml in it without its licence.
-install -D -m 644 deploy/licences/libyaml/LICENSE "$target/libyaml/LICENSE"
+# Yams has libyaml in it, and Swift's Foundation ICU with its data, without their licences. BoringSSL, in swift-crypto, has the one
+# that swift-crypto has.
+for name in libyaml icu; do install -D -m 644 "deploy/licences/$name/LICENSE" "$target/$name/LICENSE"; done
 found=0
 for folder in "$checkouts"/*/; do
     [ -d "$folder" ] || continue

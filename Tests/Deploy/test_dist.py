@@ -46,10 +46,11 @@ class Licences(Scratch):
         self.assertEqual(done.returncode, 0, done.stderr)
         made = {str(path.relative_to(self.folder / "made")): path.read_text()
                 for path in (self.folder / "made").rglob("*") if path.is_file()}
-        ours = ("backupctl/LICENSE", "swift/LICENSE.txt", "libyaml/LICENSE")
+        ours = ("backupctl/LICENSE", "swift/LICENSE.txt", "libyaml/LICENSE", "icu/LICENSE")
         self.assertEqual(made.pop(ours[0]), (ROOT / "LICENSE").read_text())
         self.assertIn("Apache License", made.pop(ours[1]))
         self.assertIn("Kirill Simonov", made.pop(ours[2]))
+        self.assertIn("UNICODE LICENSE V3", made.pop(ours[3]))
         self.assertEqual(made, {
             "one/LICENSE.txt": "first", "one/NOTICE.txt": "second", "one/Sources/C/LICENSE": "third", "two/LICENSE": "fourth"})
 

@@ -89,9 +89,8 @@ class Overlays(unittest.TestCase):
         self.assertNotRegex(str(self.built), r"mongodb(\+srv)?://")
 
     def test_restricted(self):
-        for overlay in OVERLAYS:
-            labels = self.one(overlay, "Namespace")["metadata"]["labels"]
-            self.assertEqual(labels["pod-security.kubernetes.io/enforce"], "restricted")
+        labels = yaml.safe_load((FOLDER / "base/namespace.yaml").read_text())["metadata"]["labels"]
+        self.assertEqual(labels["pod-security.kubernetes.io/enforce"], "restricted")
         for overlay, pod in self.pods():
             self.assertFalse(pod["automountServiceAccountToken"], overlay)
             self.assertFalse({"hostNetwork", "hostPID", "hostIPC"} & set(pod), overlay)
@@ -106,6 +105,22 @@ class Overlays(unittest.TestCase):
                 self.assertEqual(container["securityContext"], {
                     "allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True,
                     "capabilities": {"drop": ["ALL"]}}, (overlay, container["name"]))
+
+    def test_deleting_an_overlay_deletes_no_backup(self):
+        """'kubectl delete -k' deletes what an overlay builds, and with a namespace all that is in it."""
+        for overlay, objects in self.built.items():
+            self.assertFalse({"Namespace", "PersistentVolumeClaim", "Secret"} & {object["kind"] for object in objects}, overlay)
+        spec = self.one("daemon", "StatefulSet")["spec"]
+        self.assertEqual(spec["persistentVolumeClaimRetentionPolicy"], {"whenDeleted": "Retain", "whenScaled": "Retain"})
+        # Both overlays have the same volume: who goes from one to the other keeps the backups.
+        claim = yaml.safe_load((FOLDER / "overlays/cronjob/claim.yaml").read_text())
+        name = f'{spec["volumeClaimTemplates"][0]["metadata"]["name"]}-{self.one("daemon", "StatefulSet")["metadata"]["name"]}-0'
+        self.assertEqual(claim["metadata"], {"name": name, "namespace": "backupctl"})
+        self.assertEqual(claim["spec"], spec["volumeClaimTemplates"][0]["spec"])
+        kubernetes_validate.validate(claim, SCHEMAS, strict=True)
+        pod = self.one("cronjob", "CronJob")["spec"]["jobTemplate"]["spec"]["template"]["spec"]
+        volume = next(volume for volume in pod["volumes"] if volume["name"] == "state")
+        self.assertEqual(volume["persistentVolumeClaim"], {"claimName": name})
 
     def test_one_daemon_with_probes_and_time_to_stop(self):
         spec = self.one("daemon", "StatefulSet")["spec"]
@@ -244,8 +259,7 @@ class Overlays(unittest.TestCase):
     def test_alerts_ask_for_metrics_that_there_are(self):
         asked = {name for rule in self.rules("monitoring") for name in re.findall(r"\bbackupctl_[a-z_]+", rule["expr"])}
         self.assertEqual(asked, {
-            "backupctl_ready", "backupctl_jobs", "backupctl_job_last_run_state",
-            "backupctl_job_last_success_timestamp_seconds"})
+            "backupctl_ready", "backupctl_job_last_run_state", "backupctl_job_stale", "backupctl_job_schedule_broken"})
         written = (ROOT / "Sources/BackupDaemon/MetricsPage.swift").read_text()
         for name in asked:
             parts = (name, name.removeprefix("backupctl_job_last_success_"), name.removeprefix("backupctl_job_"))
@@ -340,20 +354,16 @@ class Alerts(unittest.TestCase):
             self.assertEqual(self.firing("cronjob-monitoring", usual | job(name, condition), ["1h"]), {"1h": set()})
 
     def test_the_daemon(self):
-        usual = {"backupctl_ready": "1x3000", "backupctl_jobs": "2x3000"}
-        good = {
-            f'backupctl_job_last_success_timestamp_seconds{{job="{name}"}}': "0+60x3000" for name in ("orders", "shop")}
-        self.assertEqual(self.firing("monitoring", usual | good, ["27h"]), {"27h": set()})
+        usual = {"backupctl_ready": "1x3000"}
+        good = {f'backupctl_job_{what}{{job="{name}"}}': "0x3000"
+                for name in ("orders", "shop") for what in ("stale", "schedule_broken")}
+        self.assertEqual(self.firing("monitoring", usual | good, ["1h", "27h"]), {"1h": set(), "27h": set()})
         self.assertEqual(self.firing("monitoring", good, ["5m", "11m"]), {"5m": set(), "11m": {"BackupctlGone"}})
         self.assertEqual(self.firing("monitoring", usual | good | {"backupctl_ready": "0x3000"}, ["11m"]), {
             "11m": {"BackupctlNotReady"}})
-        old = good | {'backupctl_job_last_success_timestamp_seconds{job="shop"}': "0x3000"}
-        self.assertEqual(self.firing("monitoring", usual | old, ["25h", "27h"]), {
-            "25h": set(), "27h": {"BackupctlBackupTooOld"}})
-        one = {'backupctl_job_last_success_timestamp_seconds{job="orders"}': "0+60x3000"}
-        self.assertEqual(self.firing("monitoring", usual | one, ["25h", "27h"]), {
-            "25h": set(), "27h": {"BackupctlNoGoodBackup"}})
-        self.assertEqual(self.firing("monitoring", usual, ["27h"]), {"27h": {"BackupctlNoGoodBackup"}})
+        for what, alert in (("stale", "BackupctlBackupTooOld"), ("schedule_broken", "BackupctlScheduleBroken")):
+            bad = good | {f'backupctl_job_{what}{{job="shop"}}': "0x60 1x3000"}
+            self.assertEqual(self.firing("monitoring", usual | bad, ["1h", "70m"]), {"1h": set(), "70m": {alert}})
         for state, alerts in (("failed", {"BackupctlRunFailed"}), ("missed", {"BackupctlRunFailed"}), ("succeeded", set())):
             ran = {f'backupctl_job_last_run_state{{job="shop", state="{state}"}}': "1x3000"}
             self.assertEqual(self.firing("monitoring", usual | good | ran, ["1h"]), {"1h": alerts}, state)
