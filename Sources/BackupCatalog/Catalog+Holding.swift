@@ -31,6 +31,13 @@ extension Catalog {
         }
     }
 
+    /// Refuses when one of these snapshots is pinned, or is being read.
+    package func requireNotHeld(_ ids: [String], _ act: Act) throws {
+        try read { database in
+            for id in ids { try database.refuseIfHeld(database.snapshot(id), sparing: .none, act) }
+        }
+    }
+
     /// The snapshots that running restores and checks read, with those runs.
     package func readers() throws -> [String: RunID] {
         let runs = try activeRuns().filter { $0.state == .running && !$0.makesSnapshot }

@@ -31,10 +31,14 @@ extension Catalog {
         try write { try $0.create(job, act) }
     }
 
-    /// Replaces a job by the one of the same name. When it was created stays; it was updated at the time of the act.
+    /// Replaces a job by the one of the same name. When it was created stays, and whether it is paused; it was updated at the
+    /// time of the act.
     package func update(_ job: Job, _ act: Act) throws {
         try write { database in
             let old = try database.job(named: job.name, cannot: "change")
+            var job = job
+            // It may have been paused or resumed since it was read.
+            (job.pausedAt, job.resumedAt) = (old.pausedAt, old.resumedAt)
             try database.checkForWriting(job, cannot: "cannot change job '\(job.name)'")
             let changes = job.changes(since: old)
             try database.replace(old, with: job, act)

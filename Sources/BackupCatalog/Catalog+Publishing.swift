@@ -2,6 +2,19 @@ package import BackupModel
 import Foundation
 import GRDB
 
+/// A snapshot that lies in its repository, with what its manifest says of the run that made it.
+package struct FoundSnapshot: Sendable {
+    package var snapshot: Snapshot
+    package var namespaces: [SnapshotNamespace]
+    package var run: Run
+
+    package init(snapshot: Snapshot, namespaces: [SnapshotNamespace], run: Run) {
+        self.snapshot = snapshot
+        self.namespaces = namespaces
+        self.run = run
+    }
+}
+
 extension Catalog {
     /// Enters a snapshot with its namespaces and ends its run as succeeded, all or nothing. For the owner of the run,
     /// or for who recovers it after the manifest is in place. Gives the run as it is then.
@@ -22,30 +35,47 @@ extension Catalog {
         }
     }
 
-    /// Enters a snapshot that lies in its repository but is not in the catalog. `run` is what its manifest says of the
-    /// run that made it; it is added when the catalog does not have it and stays as it is otherwise.
-    package func adopt(_ snapshot: Snapshot, namespaces: [SnapshotNamespace], run: Run, _ act: Act) throws {
+    /// Enters snapshots that lie in their repository but are not in the catalog, all in one transaction: who is killed
+    /// half-way begins anew, and does not leave a part that looks whole. The runs are added where the catalog does not have
+    /// them, and stay as they are otherwise. Gives why some could not be entered.
+    package func adopt(_ found: some Sequence<FoundSnapshot>, _ act: Act) throws -> [BackupError] {
         try write { database in
-            try check(snapshot, namespaces, run)
-            try database.insert(snapshot, namespaces: namespaces)
-            if let known = try database.runIfThere(run.id) {
-                guard known.state.isTerminal else {
-                    throw BackupError(
-                        .refused,
-                        "cannot take in snapshot '\(snapshot.id.escapedForDisplay)': "
-                            + "its run is still \(known.state.rawValue)")
+            var refused: [BackupError] = []
+            for one in found {
+                do {
+                    try database.inSavepoint {
+                        try adopt(one, in: database, act)
+                        return .commit
+                    }
+                } catch let error as BackupError {
+                    refused.append(error)
                 }
-            } else {
-                var run = run
-                run.state = .succeeded
-                run.snapshot = snapshot.id
-                run.error = nil
-                run.startedAt = run.startedAt ?? snapshot.createdAt
-                run.finishedAt = run.finishedAt ?? act.time
-                try database.insert(run)
             }
-            try database.record(.snapshotAdopted, snapshot.subject, act)
+            return refused
         }
+    }
+
+    private func adopt(_ found: FoundSnapshot, in database: Database, _ act: Act) throws {
+        let snapshot = found.snapshot
+        var run = found.run
+        try check(snapshot, found.namespaces, run)
+        try database.insert(snapshot, namespaces: found.namespaces)
+        if let known = try database.runIfThere(run.id) {
+            guard known.state.isTerminal else {
+                throw BackupError(
+                    .refused,
+                    "cannot take in snapshot '\(snapshot.id.escapedForDisplay)': "
+                        + "its run is still \(known.state.rawValue)")
+            }
+        } else {
+            run.state = .succeeded
+            run.snapshot = snapshot.id
+            run.error = nil
+            run.startedAt = run.startedAt ?? snapshot.createdAt
+            run.finishedAt = run.finishedAt ?? act.time
+            try database.insert(run)
+        }
+        try database.record(.snapshotAdopted, snapshot.subject, act)
     }
 
     private func check(_ snapshot: Snapshot, _ namespaces: [SnapshotNamespace], _ run: Run) throws {

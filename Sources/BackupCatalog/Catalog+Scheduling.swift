@@ -224,10 +224,13 @@ extension Catalog {
                 of: .snapshot,
                 """
                 SELECT snapshot.* FROM job JOIN snapshot ON snapshot.id = (
-                    SELECT id FROM snapshot WHERE state = 'good' AND snapshot.job = job.name
+                    SELECT id FROM snapshot WHERE state = 'good' AND snapshot.job = job.name AND created_at <= :latest
                     ORDER BY created_at DESC, id DESC LIMIT 1)
                 WHERE \(JobRange.condition) ORDER BY job.name
-                """, arguments: range.arguments, Snapshot.init)
+                """,
+                arguments: range.arguments
+                    &+ ["latest": now.addingTimeInterval(RetentionPolicy.clockTolerance).catalogMilliseconds],
+                Snapshot.init)
             let last = try database.rows(
                 of: .run,
                 """

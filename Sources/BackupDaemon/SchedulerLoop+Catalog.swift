@@ -65,7 +65,8 @@ extension SchedulerLoop {
 
     func watchCatalog() {
         do {
-            for change in try feed.changes() { try hear(change) }
+            unheard += try feed.changes()
+            try hearWhatIsNew()
             let steady = DaemonClock.system.steady()
             if steady - lastSweep >= Self.sweepInterval {
                 lastSweep = steady
@@ -75,6 +76,24 @@ extension SchedulerLoop {
         } catch {
             catalogFailed(error)
         }
+    }
+
+    /// One that cannot be followed now keeps none of the others, and its turn comes again.
+    private func hearWhatIsNew() throws {
+        var failure: (any Error)?
+        unheard = unheard.filter { change in
+            do {
+                try hear(change)
+                return false
+            } catch let error as BackupError where error.code == .runNotFound {
+                // It has left the history already.
+                return false
+            } catch {
+                failure = failure ?? error
+                return true
+            }
+        }
+        if let failure { throw failure }
     }
 
     private func hear(_ change: CatalogChange) throws {
@@ -112,7 +131,8 @@ extension SchedulerLoop {
         }
     }
 
-    /// What comes round: the clocks are looked at every quarter of an hour, the history once a day.
+    /// What comes round: the clocks are looked at every quarter of an hour, what was left half-way every hour, the history once
+    /// a day.
     private func keepHouse() {
         let steady = DaemonClock.system.steady()
         if steady - lastClockReading >= Self.clockInterval {
@@ -122,6 +142,10 @@ extension SchedulerLoop {
         if lastHistory.map({ steady - $0 >= Self.historyInterval }) ?? true {
             lastHistory = steady
             service.pruneHistory()
+        }
+        if steady - lastRecovery >= Self.recoveryInterval {
+            lastRecovery = steady
+            service.recover()
         }
     }
 

@@ -93,6 +93,8 @@ extension SchedulerLoop {
         givingUp.removeAll { one in
             do {
                 var run = try catalog.run(one.id)
+                // Somebody else started it.
+                guard run.state != .running else { return true }
                 run.state = one.state
                 run.error = BackupError(one.state == .missed ? .missed : .skipped, one.reason)
                 try catalog.finish(run, service.workspace.act(service.clock.now()))
@@ -109,24 +111,10 @@ extension SchedulerLoop {
 
     private func start(_ name: JobName, _ run: SchedulerRun) {
         guard let id = runIDs[JobRun(job: name, run: run)] ?? run.requestID else { return }
-        let service = service
         let cancellation = Cancellation()
         underWay[name] = UnderWay(id: id, cancellation: cancellation)
-        let thread = Thread {
-            do {
-                let job = try service.workspace.catalog.job(named: name)
-                let queued = try service.workspace.catalog.run(id)
-                service.log.info("run starts", ["job": name.text, "run": id.text, "trigger": queued.trigger.rawValue])
-                var backup = RunBackup(
-                    workspace: service.workspace, cancellation: cancellation, now: service.clock.now)
-                backup.recoversFirst = false
-                let ended = try backup.run(job: job, trigger: queued.trigger, queued: queued)
-                if ended.state == .succeeded { service.prune(name, cancellation: cancellation) }
-                service.inbox.post(.ended(name, ended))
-            } catch {
-                service.inbox.post(.refused(name, BackupError(error)))
-            }
-        }
+        let attempt = RunAttempt(service: service, owner: owner, job: name, id: id, cancellation: cancellation)
+        let thread = Thread { attempt.run() }
         thread.name = "backupctl-job"
         thread.start()
     }

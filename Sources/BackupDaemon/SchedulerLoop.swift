@@ -19,9 +19,12 @@ final class SchedulerLoop {
     var stopReason: BackupError?
     var finished: [Run] = []
     var feed: CatalogFeed
+    /// What others did, and could not be followed yet.
+    var unheard: [CatalogChange] = []
     var lastSweep: Double
     var lastClockReading: Double
     var lastHistory: Double?
+    var lastRecovery: Double
     /// In mode `once`: what becomes due later is for the next time.
     private let frozen: Date?
     private var clockWatch: ClockWatch
@@ -47,6 +50,7 @@ final class SchedulerLoop {
     static let sweepInterval = 60.0
     static let clockInterval = 900.0
     static let historyInterval = 86400.0
+    static let recoveryInterval = 3600.0
 
     init(_ service: SchedulerService) throws {
         self.service = service
@@ -56,6 +60,7 @@ final class SchedulerLoop {
         clockWatch = ClockWatch(service.clock)
         lastSweep = DaemonClock.system.steady()
         lastClockReading = lastSweep
+        lastRecovery = lastSweep
         frozen = service.mode == .once ? service.clock.now() : nil
         try start()
     }

@@ -25,6 +25,7 @@ package final class SchedulerService: Sendable {
     /// Seconds after which a run leaves the history; nil: never.
     let historyAge: Int?
     let inbox = Inbox()
+    let isRecovering = Atomic(false)
     private let health = Mutex(Health())
 
     private struct Health {

@@ -56,6 +56,23 @@ struct JobTests {
         #expect(try catalog.events(job: "orders").map(\.action) == [.jobResumed, .jobPaused, .jobCreated])
     }
 
+    /// Who edits read the job before somebody paused it, or resumed it.
+    @Test func anEditIsNoWordOnAPause() throws {
+        let scratch = try Scratch()
+        let catalog = try scratch.catalog()
+        let name = try JobName("orders")
+        var read = try catalog.job(named: name)
+        try catalog.setPaused(true, job: name, Sample.act(1))
+        read.policy.stallTimeout = 77
+        try catalog.update(read, Sample.act(2))
+        let paused = try catalog.job(named: name)
+        #expect(paused.pausedAt == Sample.start + 1 && paused.policy.stallTimeout == 77)
+        try catalog.setPaused(false, job: name, Sample.act(3))
+        try catalog.update(paused, Sample.act(4))
+        let resumed = try catalog.job(named: name)
+        #expect(resumed.pausedAt == nil && resumed.resumedAt == Sample.start + 3)
+    }
+
     @Test func deletingAJobKeepsItsHistory() throws {
         let scratch = try Scratch()
         let catalog = try scratch.catalog()

@@ -68,7 +68,7 @@ struct SnapshotTests {
         #expect(error?.code == .refused)
         #expect(try catalog.snapshots().isEmpty)
         // Its manifest turns out to be in place: the snapshot is taken in, the run's end stays.
-        try catalog.adopt(Sample.snapshot(of: run), namespaces: Sample.namespaces(), run: run, Sample.act())
+        #expect(try catalog.adopt([Sample.found(Sample.snapshot(of: run), run)], Sample.act()) == [])
         #expect(try catalog.snapshots().count == 1)
         #expect(try catalog.run(run.id).state == .interrupted)
         #expect(try catalog.check().isSound)
@@ -79,12 +79,17 @@ struct SnapshotTests {
         let catalog = try scratch.catalog()
         let run = try Sample.run(1, job: "forgotten")
         let snapshot = Sample.snapshot(of: run)
-        try catalog.adopt(snapshot, namespaces: Sample.namespaces(), run: run, Sample.act(4))
+        #expect(try catalog.adopt([Sample.found(snapshot, run)], Sample.act(4)) == [])
         let found = try catalog.run(run.id)
         #expect(found.state == .succeeded && found.snapshot == snapshot.id)
         #expect(found.startedAt == snapshot.createdAt && found.owner == nil)
         #expect(try catalog.snapshots(job: "forgotten") == [snapshot])
-        #expect(failure { try catalog.adopt(snapshot, namespaces: Sample.namespaces(), run: run, Sample.act()) } != nil)
+        // One that is refused keeps none of the others.
+        let next = try Sample.run(2, job: "forgotten")
+        let refused = try catalog.adopt(
+            [Sample.found(snapshot, run), Sample.found(Sample.snapshot(of: next), next)], Sample.act())
+        #expect(refused.map(\.code) == [.refused])
+        #expect(try catalog.snapshots(job: "forgotten").count == 2)
         #expect(try catalog.check().isSound)
     }
 
@@ -93,8 +98,7 @@ struct SnapshotTests {
         let catalog = try scratch.catalog()
         let run = try catalog.start(Sample.run(1), owner: Sample.owner, Sample.act())
         let snapshot = Sample.snapshot(of: run)
-        let error = failure { try catalog.adopt(snapshot, namespaces: Sample.namespaces(), run: run, Sample.act()) }
-        #expect(error?.code == .refused)
+        #expect(try catalog.adopt([Sample.found(snapshot, run)], Sample.act()).map(\.code) == [.refused])
         #expect(try catalog.snapshots().isEmpty)
     }
 

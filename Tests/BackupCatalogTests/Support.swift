@@ -67,6 +67,10 @@ enum Sample {
             queuedAt: start + TimeInterval(number))
     }
 
+    static func found(_ snapshot: Snapshot, _ run: Run) -> FoundSnapshot {
+        FoundSnapshot(snapshot: snapshot, namespaces: namespaces(), run: run)
+    }
+
     static func snapshot(of run: Run, namespaces: Int = 2) -> Snapshot {
         let job = run.job ?? ""
         return Snapshot(

@@ -53,6 +53,35 @@ struct JobStatusTests {
         #expect(try status("yearly", at: midnight + 30 * hour).staleSince == midnight + 30 * hour)
     }
 
+    /// A clock that was ahead for one run must not hide for a year that nothing works.
+    @Test func aSnapshotFromTheFutureHidesNothing() throws {
+        try site.makeJob("orders", "0 12 * * *", since: midnight, in: workspace)
+        try runWhatIsDue(at: midnight + 12 * hour)
+        let job = try workspace.catalog.job(named: JobName("orders"))
+        let ahead = midnight + 365 * 24 * hour
+        let run = try RunBackup(workspace: workspace, cancellation: Cancellation(), now: { ahead }).run(
+            job: job, trigger: .manual)
+        #expect(run.state == .succeeded)
+        let status = try status(at: midnight + 60 * hour)
+        #expect(status.lastGood?.createdAt == midnight + 12 * hour)
+        #expect(status.staleSince == midnight + 42 * hour)
+        #expect(try self.status(at: ahead + 1).lastGood?.run == run.id)
+    }
+
+    @Test func theLatestIsNotOneFromTheFuture() throws {
+        try site.makeJob("orders", nil, since: midnight, in: workspace)
+        let job = try workspace.catalog.job(named: JobName("orders"))
+        func run(at time: Date) throws -> RunID {
+            try RunBackup(workspace: workspace, cancellation: Cancellation(), now: { time }).run(
+                job: job, trigger: .manual
+            ).id
+        }
+        let ahead = try run(at: .now + 10 * 24 * hour)
+        #expect(try workspace.findSnapshot("orders@latest").run == ahead, "there is nothing else")
+        let real = try run(at: .now - 60)
+        #expect(try workspace.findSnapshot("orders@latest").run == real)
+    }
+
     @Test func aFailureIsNoSnapshot() throws {
         try site.makeJob("orders", "0 12 * * *", since: midnight, in: workspace)
         try runWhatIsDue(at: midnight + 12 * hour)

@@ -198,6 +198,83 @@ struct SchedulerServiceTests {
         #expect(instants.count >= 5)
     }
 
+    private static let noEnd =
+        "CREATE TRIGGER test_fault BEFORE UPDATE OF state ON run WHEN OLD.state = 'running' AND NEW.state <> 'running' "
+        + "BEGIN SELECT RAISE(ABORT, 'fault'); END"
+    private static let noStart =
+        "CREATE TRIGGER test_fault BEFORE UPDATE OF state ON run WHEN NEW.state = 'running' "
+        + "BEGIN SELECT RAISE(ABORT, 'fault'); END"
+
+    private func execute(_ sql: String) throws {
+        try DatabaseQueue(path: workspace.state.catalog).write { try $0.execute(sql: sql) }
+    }
+
+    /// The row says that it runs for as long as its end cannot be recorded, and the job goes on after that.
+    @Test func aRunWhoseEndTheCatalogRefusesEndsOnceItDoesNot() throws {
+        try site.makeJob("orders", nil, since: hour, in: workspace)
+        let running = Running(site.service(workspace, .forever))
+        try execute(Self.noEnd)
+        let name = try JobName("orders")
+        // Another process: what this one writes itself it need not hear of.
+        let other = try site.open()
+        let first = try QueueRun(workspace: other).queue(name, now: .now)
+        try waitUntil(within: 10, "it has run") {
+            site.messages.withLock { $0.contains { $0.contains("the end of a run is not recorded yet") } }
+        }
+        #expect(try workspace.catalog.run(first.id).state == .running)
+        try execute("DROP TRIGGER test_fault")
+        try waitUntil(within: 10, "it ends") { try workspace.catalog.run(first.id).state.isTerminal }
+        // Its snapshot is stored; the history says that the catalog did not hear of it then.
+        #expect(try workspace.catalog.run(first.id).error?.code == .snapshotUnlisted)
+        let second = try QueueRun(workspace: other).queue(name, now: .now)
+        try waitUntil(within: 10, "the next one") { try workspace.catalog.run(second.id).state == .succeeded }
+        #expect(running.service.trouble == nil)
+        try running.stop()
+        #expect(Recovery(workspace: workspace).recover(now: .now) == [])
+        #expect(try workspace.catalog.snapshots(job: "orders").count == 2)
+    }
+
+    @Test func anInstantIsNotLostBecauseTheCatalogRefusesItsStartForAMoment() throws {
+        try site.makeJob("orders", "0 * * * *", since: hour, in: workspace)
+        try execute(Self.noStart)
+        let blocked = Thread {
+            Thread.sleep(forTimeInterval: 1.5)
+            try? execute("DROP TRIGGER test_fault")
+        }
+        blocked.start()
+        #expect(try once(at: hour + 3600 + 20).map(\.state) == [.succeeded])
+        #expect(try rows("orders").map(\.state) == [.succeeded])
+    }
+
+    @Test func whatWasLeftHalfWayIsBroughtToItsEnd() throws {
+        try site.makeJob("orders", nil, since: hour, in: workspace)
+        let service = site.service(workspace, .forever)
+        let job = try workspace.catalog.job(named: JobName("orders"))
+        try execute(
+            "CREATE TRIGGER test_fault BEFORE INSERT ON snapshot BEGIN SELECT RAISE(ABORT, 'fault'); END")
+        let run = try RunBackup(workspace: workspace, cancellation: Cancellation()).run(job: job, trigger: .manual)
+        #expect(run.error?.code == .snapshotUnlisted)
+        try execute("DROP TRIGGER test_fault")
+        service.recover()
+        try waitUntil(within: 10, "it is listed") { try workspace.catalog.snapshots(job: "orders").count == 1 }
+        try waitUntil(within: 10, "it may come again") { !service.isRecovering.load(ordering: .acquiring) }
+    }
+
+    @Test func noHistoryGoesByAClockThatJumped() throws {
+        try site.makeJob("orders", "0 * * * *", since: hour, in: workspace)
+        #expect(try once(at: hour + 3600 + 20).count == 1)
+        try workspace.readClock(at: hour + 3700)
+        let ahead = hour + 3 * 365 * 86400
+        let log = DaemonLog(format: .text, now: { ahead }) { [site] line in site.messages.withLock { $0.append(line) } }
+        let service = SchedulerService(
+            workspace: workspace, mode: .forever, limits: ConcurrencyLimits(total: 1, perHost: 1), clock: frozen(ahead),
+            log: log, historyAge: 365 * 86400)
+        _ = try once(at: hour + 7200 + 20)
+        service.pruneHistory()
+        #expect(site.messages.withLock { $0.contains { $0.contains("old runs stay: the clock was set") } })
+        #expect(try rows("orders").count == 2)
+    }
+
     @Test func deletingAJobCancelsWhatWaitsAndRefusesWhileItRuns() throws {
         try site.makeJob("orders", nil, since: .now, in: workspace)
         let name = try JobName("orders")

@@ -134,6 +134,25 @@ import Testing
         #expect(try site.workspace.catalog.snapshots(job: nil) == snapshots)
     }
 
+    /// Half of a repository must not look like all of it, and a request that came first is no history.
+    @Test func aLostCatalogIsMadeAgainWholeOrNotAtAll() throws {
+        let site = try Site()
+        let ids = try (0..<3).map { _ in try #require(try site.run(.base()).snapshot) }
+        let job = try site.workspace.catalog.job(named: JobName("orders"))
+        for suffix in ["", "-wal", "-shm"] { unlink(site.scratch.statePath + "/catalog.sqlite" + suffix) }
+        let workspace = try Workspace.open(statePath: site.scratch.statePath, now: site.clock.now())
+        try workspace.catalog.insert(job, workspace.act(site.clock.now()))
+        _ = try QueueRun(workspace: workspace).queue(job.name, now: site.clock.now())
+        try Site.execute(
+            "CREATE TRIGGER test_fault BEFORE INSERT ON snapshot WHEN (SELECT count(*) FROM snapshot) = 1 "
+                + "BEGIN SELECT RAISE(ABORT, 'fault'); END", state: site.scratch.statePath)
+        #expect(Recovery(workspace: workspace).recover(now: site.clock.now()).count == 1)
+        #expect(try workspace.catalog.snapshots(job: nil).isEmpty)
+        try Site.execute("DROP TRIGGER test_fault", state: site.scratch.statePath)
+        #expect(Recovery(workspace: workspace).recover(now: site.clock.now()) == [])
+        #expect(try Set(workspace.catalog.snapshots(job: nil).map(\.id)) == Set(ids))
+    }
+
     /// A manifest alone is no proof: its archive may be gone with the disk's last writes.
     @Test(arguments: [0, 100])
     func aKilledRunWhoseArchiveIsNotWholeDidNotSucceed(bytes: Int) async throws {

@@ -24,6 +24,11 @@ struct PruneSite {
         ) { $0.retention = policy }
     }
 
+    mutating func edit(_ change: (inout BackupModel.Job) throws -> Void) throws {
+        site.job = try JobEditing(workspace: site.workspace).edit(
+            name: site.job.name, connection: nil, now: clock.now(), change: change)
+    }
+
     var workspace: Workspace { site.workspace }
     var catalog: Catalog { site.workspace.catalog }
 

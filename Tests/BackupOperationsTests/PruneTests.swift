@@ -51,17 +51,53 @@ import Testing
     @Test func aJobWithoutAPolicyKeepsEverything() throws {
         var site = try PruneSite()
         try site.run(times: 3)
-        site.site.job.retention = nil
+        let before = site.site.job
+        try site.edit { $0.retention = nil }
         #expect(failure { _ = try site.pruneAll() }?.code == .refused)
-        #expect(PruneJob(workspace: site.workspace, now: site.clock.now).afterRun(job: site.site.job) == nil)
+        let prune = PruneJob(workspace: site.workspace, now: site.clock.now)
+        #expect(prune.afterRun(job: site.site.job) == nil)
+        // Who read the job when it still had one.
+        #expect(prune.afterRun(job: before)?.error?.code == .refused)
         #expect(try site.snapshots().count == 3)
+    }
+
+    /// Between the reading of the job and the pruning lie a run, or the proof of a large snapshot: hours.
+    @Test func thePolicyThatCountsIsThatOfNow() throws {
+        var site = try PruneSite(keepLast: 1)
+        try site.run(times: 3)
+        let before = site.site.job
+        try site.edit { $0.retention = try RetentionPolicy(counts: [.last: 10]) }
+        let prune = PruneJob(workspace: site.workspace, now: site.clock.now)
+        #expect(prune.afterRun(job: before)?.state == .nothing)
+        #expect(try site.snapshots().count == 3)
+        _ = try JobEditing(workspace: site.workspace).delete(
+            name: before.name, withSnapshots: false, now: site.clock.now())
+        #expect(prune.afterRun(job: before)?.error?.code == .jobNotFound)
+        #expect(try site.snapshots().count == 3)
+    }
+
+    @Test func aJobIsDeletedWithAllItsSnapshotsOrWithNone() throws {
+        let site = try PruneSite(keepLast: 10)
+        let ids = try site.run(times: 3)
+        let byHand = DeleteByHand(workspace: site.workspace)
+        let pinned = try site.catalog.snapshot(matching: ids[1])
+        _ = try byHand.pin(pinned, reason: "audit", until: nil, now: site.clock.now())
+        let editing = JobEditing(workspace: site.workspace)
+        func delete() throws -> Int {
+            try editing.delete(name: site.site.job.name, withSnapshots: true, now: site.clock.now())
+        }
+        #expect(failure { _ = try delete() }?.code == .refused)
+        #expect(try site.snapshots() == ids)
+        try byHand.unpin(pinned, now: site.clock.now())
+        #expect(try delete() == 3)
+        #expect(try site.snapshots().isEmpty)
     }
 
     @Test func theDaysAreThoseOfTheJobsZone() throws {
         // 02:00, 09:00 and 15:00 on one day in UTC; at +14 the last one is of the next day.
         for (zone, kept) in [(String?.none, [0, 2]), ("Pacific/Kiritimati", [0, 1])] {
             var site = try PruneSite(policy: RetentionPolicy(counts: [.daily: 2]))
-            site.site.job.timeZone = zone
+            try site.edit { $0.timeZone = zone }
             try site.run()
             try site.run(after: 7)
             try site.run(after: 6)

@@ -37,11 +37,13 @@ struct RunCommand: RunnableCommand {
         let cancellation = Cancellation()
         ProcessSetup.cancelOnSignals(cancellation)
         let workspace = try options.openWorkspace()
-        let jobs = try jobs.map { try workspace.catalog.job(named: JobName($0)) }
+        // All of them are known before the first one begins; each is then run, and pruned, as it is at that time.
+        let names = try jobs.map { try workspace.catalog.job(named: JobName($0)).name }
         var runs: [Run] = []
         var statuses: [Int32] = []
-        for job in jobs where !cancellation.isCancelled {
+        for name in names where !cancellation.isCancelled {
             do {
+                let job = try workspace.catalog.job(named: name)
                 let run = try run(job, workspace: workspace, cancellation: cancellation)
                 runs.append(run)
                 statuses.append(RunView.exitStatus(run))

@@ -9,7 +9,8 @@ extension Scheduler {
         for (facts, history) in all {
             let base = min(facts.base, now)
             var job = JobState(facts: facts, covered: max(base, min(history.latestInstant ?? base, now)))
-            if let failed = history.failed { job.retry = retry(after: failed, of: job) }
+            // An instant of another rule, or from before a pause, is not made good any more.
+            if let failed = history.failed, failed.instant > facts.base { job.retry = retry(after: failed, of: job) }
             jobs[facts.name] = job
             if let queued = history.queued {
                 adopt(queued, of: facts.name, at: now, &answer)

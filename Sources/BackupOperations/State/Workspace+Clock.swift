@@ -29,7 +29,7 @@ extension Workspace {
     }
 
     /// What `readClock` would find, without entering it.
-    func peekClock(at now: Date) throws -> ClockReading? {
+    package func peekClock(at now: Date) throws -> ClockReading? {
         guard let uptime = uptime() else { return nil }
         return try catalog.clockReading()?.next(time: now, bootID: uptime.bootID, uptime: uptime.seconds)
     }

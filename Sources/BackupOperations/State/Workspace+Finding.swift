@@ -87,8 +87,10 @@ extension Workspace {
 
     private func newestGood(of job: JobName, notAfter time: Date?) throws -> Snapshot {
         let candidates = try snapshots(job: job.text)
-        let limit = time ?? .distantFuture
-        if let found = candidates.first(where: { $0.state == .good && $0.createdAt <= limit }) { return found }
+        let good = candidates.filter { $0.state == .good }
+        // What was made under a clock that was ahead is the newest only where there is nothing else.
+        if let found = good.first(where: { $0.createdAt <= time ?? Self.latestTrusted }) { return found }
+        if time == nil, let found = good.first { return found }
         if candidates.isEmpty { _ = try catalog.job(named: job) }
         let when = time.map { " at or before \(Timestamp.rfc3339($0))" } ?? ""
         throw BackupError(
@@ -97,13 +99,19 @@ extension Workspace {
                 ? "run 'backupctl run \(job)' to make one." : "run 'backupctl list \(job)' to see what there is.")
     }
 
-    /// The newest snapshot of the job, when `JOB@latest` passed it over because it is not good.
-    func notGood(newerThan found: Snapshot, namedAs text: String) throws -> Snapshot? {
+    /// Why `JOB@latest` passed over a newer snapshot of the job; nil when it did not.
+    func passedOver(newerThan found: Snapshot, namedAs text: String) throws -> String? {
         guard case .latest = try SnapshotReference(parsing: text, timeZone: .current),
-            let newest = try snapshots(job: found.job).first, newest.id != found.id, newest.state != .good
+            let newest = try snapshots(job: found.job).first, newest.id != found.id
         else { return nil }
-        return newest
+        let isGood = newest.state == .good
+        return isGood
+            ? "'\(text)' means '\(found.id)': snapshot '\(newest.id)' is dated in the future"
+            : "'\(text)' means '\(found.id)': the newer snapshot '\(newest.id)' is \(newest.state.rawValue)"
     }
+
+    /// Later times are of a clock that was ahead.
+    private static var latestTrusted: Date { Date.now.addingTimeInterval(RetentionPolicy.clockTolerance) }
 
     /// The run that a name means: an id, the beginning of one, or a job's newest.
     package func findRun(_ text: String) throws -> Run {

@@ -112,7 +112,10 @@ package struct JobEditing {
                     hint: "wait until the run has ended, or end it with 'backupctl cancel \(run.id)'.")
             }
             let repository = try workspace.repository(job.repository)
-            for snapshot in try workspace.catalog.snapshots(job: name.text) {
+            let snapshots = try workspace.catalog.snapshots(job: name.text)
+            try workspace.catalog.requireNotHeld(snapshots.map(\.id), workspace.act(now))
+            // The oldest first: whatever stops this leaves the newer ones.
+            for snapshot in snapshots.reversed() {
                 try DeleteSnapshot(workspace: workspace, repository: repository).delete(
                     snapshot, sparing: .none, proof: .none, reason: "its job was deleted with its snapshots", now: now)
                 deleted += 1

@@ -39,11 +39,7 @@ package struct PruneJob {
 
     /// `trustsProof`: a snapshot that was read a short time ago is not read again.
     private func run(job: BackupModel.Job, _ options: PruneOptions, trustsProof: Bool) throws -> PruneResult {
-        guard let policy = job.retention else {
-            throw BackupError(
-                .refused, "cannot prune job '\(job.name)': it has no retention policy, so everything is kept",
-                hint: "'backupctl job edit \(job.name) --keep-daily 7' gives it one, for example.")
-        }
+        _ = try present(job)
         try requireRepositories(of: job)
         let time = now()
         var result = PruneResult(job: job.name.text, state: .planned)
@@ -52,14 +48,14 @@ package struct PruneJob {
             try accept(options, job, at: time)
         }
         let clock = options.isDryRun ? try workspace.peekClock(at: time) : try workspace.readClock(at: time)
-        var decision = try decide(job, policy, clock: clock, options, at: time)
+        var decision = try decide(job, clock: clock, options, at: time)
         if !options.isDryRun {
             while decision.removesSomething, let damage = try proveNewestGood(of: job, trustsProof, at: time) {
                 result.warnings.append(damage.message)
-                decision = try decide(job, policy, clock: clock, options, at: time)
+                decision = try decide(job, clock: clock, options, at: time)
             }
             // Reading may have taken long: what happened meanwhile counts.
-            if decision.removesSomething { decision = try decide(job, policy, clock: clock, options, at: time) }
+            if decision.removesSomething { decision = try decide(job, clock: clock, options, at: time) }
         }
         result.take(decision.plan, decision.brakes)
         guard !options.isDryRun else { return result }
@@ -71,6 +67,17 @@ package struct PruneJob {
             try refuse(&result, at: time)
         }
         return result
+    }
+
+    /// The job and its policy as they are now: who prunes after a run may have read them hours ago.
+    private func present(_ job: BackupModel.Job) throws -> (job: BackupModel.Job, policy: RetentionPolicy) {
+        let job = try workspace.catalog.job(named: job.name)
+        guard let policy = job.retention else {
+            throw BackupError(
+                .refused, "cannot prune job '\(job.name)': it has no retention policy, so everything is kept",
+                hint: "'backupctl job edit \(job.name) --keep-daily 7' gives it one, for example.")
+        }
+        return (job, policy)
     }
 
     /// Where a repository is gone every snapshot looks missing, and a plan would be about nothing.
@@ -93,9 +100,10 @@ package struct PruneJob {
     private func proveNewestGood(
         of job: BackupModel.Job, _ trustsProof: Bool, at time: Date
     ) throws -> BackupError? {
-        guard let newest = try workspace.snapshots(job: job.name.text).first(where: { $0.state == .good }) else {
-            return nil
-        }
+        let good = try workspace.snapshots(job: job.name.text).filter { $0.state == .good }
+        // One from the future is not what is left when others go.
+        let limit = time.addingTimeInterval(RetentionPolicy.clockTolerance)
+        guard let newest = good.first(where: { $0.createdAt <= limit }) ?? good.first else { return nil }
         let age = newest.verifiedAt.map { time.timeIntervalSince($0) } ?? .infinity
         guard !(trustsProof && (0..<Self.freshness).contains(age)) else { return nil }
         do {
@@ -108,8 +116,9 @@ package struct PruneJob {
 
     /// Reads what there is and decides; changes nothing.
     private func decide(
-        _ job: BackupModel.Job, _ policy: RetentionPolicy, clock: ClockReading?, _ options: PruneOptions, at time: Date
+        _ job: BackupModel.Job, clock: ClockReading?, _ options: PruneOptions, at time: Date
     ) throws -> Decision {
+        let (job, policy) = try present(job)
         let zone = try workspace.zones.rules(named: job.timeZone ?? "UTC")
         let snapshots = try workspace.snapshots(job: job.name.text).filter { $0.state != .deleting }
         let readers = try workspace.catalog.readers()

@@ -1,5 +1,5 @@
 import BackupCatalog
-import BackupModel
+package import BackupModel
 import BackupPipeline
 import BackupStorage
 package import Foundation
@@ -45,15 +45,17 @@ package struct Recovery {
     /// when the catalog has no history at all.
     private func enterUnlisted(of repository: DirectoryRepository, now: Date) throws {
         let recent = try workspace.catalog.runs(limit: 50)
+        let hasHistory = recent.contains { $0.state.isTerminal }
         let candidates =
-            recent.isEmpty
-            ? try repository.snapshots().filter(\.hasManifest).map(\.location)
-            : recent.filter { $0.kind == .backup && $0.mayHaveStored }.compactMap { run in
+            hasHistory
+            ? recent.filter { $0.kind == .backup && $0.mayHaveStored }.compactMap { run in
                 run.job.flatMap { try? JobName($0) }.flatMap { try? SnapshotLocation(job: $0, run: run.id) }
             }
-        for location in candidates where try !workspace.catalog.hasSnapshot(location.id) {
-            try adopt(location, in: repository, now: now)
-        }
+            : try repository.snapshots().filter(\.hasManifest).map(\.location)
+        let unlisted = try candidates.filter { try !workspace.catalog.hasSnapshot($0.id) }
+        guard !unlisted.isEmpty else { return }
+        let found = unlisted.lazy.compactMap { stored($0, in: repository)?.found }
+        if let refused = try workspace.catalog.adopt(found, workspace.act(now)).first { throw refused }
     }
 
     /// Ends the runs whose owner is gone. What waits in the queue is left to the next scheduler: it never started.
@@ -83,19 +85,6 @@ package struct Recovery {
         try workspace.catalog.markInterrupted(run, reason: reason, workspace.act(now))
     }
 
-    private func adopt(_ location: SnapshotLocation, in repository: DirectoryRepository, now: Date) throws {
-        guard let found = stored(location, in: repository) else { return }
-        var run = Run(
-            id: location.run, kind: .backup, job: location.job.text, trigger: .manual,
-            queuedAt: found.read.manifest.startedAt)
-        run.startedAt = found.read.manifest.startedAt
-        run.succeed(with: found.snapshot(createdAt: nil), at: found.read.manifest.finishedAt)
-        run.warnings = found.read.manifest.warnings
-        try workspace.catalog.adopt(
-            found.snapshot(createdAt: nil), namespaces: found.read.manifest.catalogNamespaces, run: run,
-            workspace.act(now))
-    }
-
     /// A snapshot that was complete: it has a manifest, before which the file was read back, and the file is still there
     /// in its length.
     private func stored(_ location: SnapshotLocation, in repository: DirectoryRepository) -> StoredSnapshot? {
@@ -109,6 +98,18 @@ package struct Recovery {
 private struct StoredSnapshot {
     var location: SnapshotLocation
     var read: ReadManifest
+
+    /// For a catalog that knows nothing of it.
+    var found: FoundSnapshot {
+        let manifest = read.manifest
+        let snapshot = snapshot(createdAt: nil)
+        var run = Run(
+            id: location.run, kind: .backup, job: location.job.text, trigger: .manual, queuedAt: manifest.startedAt)
+        run.startedAt = manifest.startedAt
+        run.succeed(with: snapshot, at: manifest.finishedAt)
+        run.warnings = manifest.warnings
+        return FoundSnapshot(snapshot: snapshot, namespaces: manifest.catalogNamespaces, run: run)
+    }
 
     func snapshot(createdAt: Date?) -> Snapshot {
         read.manifest.snapshot(
@@ -156,7 +157,7 @@ extension Run {
     }
 
     /// Ends a run that did not make it. How the work ended says the state: cancelled, interrupted, or failed.
-    mutating func fail(with error: BackupError, at time: Date) {
+    package mutating func fail(with error: BackupError, at time: Date) {
         switch error.code {
         case .cancelled: state = .cancelled
         case .interrupted: state = .interrupted

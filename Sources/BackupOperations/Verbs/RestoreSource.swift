@@ -37,10 +37,7 @@ struct RestoreSource {
             let path = try workspace.file(of: found)
             throw BackupError(.snapshotMissing, "cannot read snapshot '\(found.id)': its file '\(path)' is missing")
         }
-        if let newer = try workspace.notGood(newerThan: found, namedAs: text) {
-            progress.warning(
-                "'\(text)' means '\(found.id)': the newer snapshot '\(newer.id)' is \(newer.state.rawValue)")
-        }
+        if let reason = try workspace.passedOver(newerThan: found, namedAs: text) { progress.warning(reason) }
         if let reader { try workspace.catalog.hold(snapshot: found.id, by: reader) }
         let repository = try workspace.repository(found.repository)
         let location = try SnapshotLocation(id: found.id)

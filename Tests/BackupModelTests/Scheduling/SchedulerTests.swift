@@ -184,6 +184,14 @@ struct SchedulerTests {
                 == .queue(orders, at(hour), attempt: 2, trigger: .retry))
     }
 
+    /// A rule that is newer than the failure, or a job made again under its name: only what comes later is due.
+    @Test mutating func aRetryIsNotOfAnInstantBeforeTheRule() {
+        let history = JobHistory(
+            latestInstant: at(hour), failed: FailedAttempt(instant: at(hour), attempt: 1, endedAt: at(hour + 30)))
+        let answer = start([hourly(orders, base: hour + 35, retries: 1)], history, at: hour + 40)
+        #expect(answer.decisions == [] && answer.wakeAt == at(2 * hour))
+    }
+
     @Test func backOffGrowsToAnHourAndNoFurther() {
         #expect((1...9).map(RetryBackoff.seconds) == [60, 120, 240, 480, 960, 1920, 3600, 3600, 3600])
         #expect(RetryBackoff.seconds(after: Int.max) == 3600 && RetryBackoff.seconds(after: 0) == 60)
