@@ -31,8 +31,16 @@ package struct Recovery {
     }
 
     private func sweep(_ repository: DirectoryRepository) throws {
-        let active = Set(try workspace.catalog.activeRuns().map(\.id))
-        _ = try repository.sweepIncoming { active.contains($0) }
+        // Asked for each file that is found: its run may have begun since this did.
+        _ = try repository.sweepIncoming { id in
+            do {
+                return try !workspace.catalog.run(id).state.isTerminal
+            } catch let error as BackupError where error.code == .runNotFound {
+                return false
+            } catch {
+                return true
+            }
+        }
     }
 
     private func finishDeletions(in repository: DirectoryRepository, now: Date) throws {
