@@ -46,10 +46,12 @@ struct RunAttempt: Sendable {
         return try backup.run(job: job, trigger: queued.trigger, queued: queued)
     }
 
-    /// Of a run that has ended, and whose end the catalog did not take: for as long as that is so, unless the daemon stops.
-    /// Nil when it never began.
+    /// Of a run that has ended, and whose end the catalog did not take: for as long as that is so, unless the daemon stops; a
+    /// scheduler that is to end by itself does not wait for ever. Nil when it never began, or was given up: then it is settled
+    /// once this process is gone.
     private func recordEnd(because error: BackupError) -> Run? {
         let catalog = service.workspace.catalog
+        let deadline = service.mode == .once ? ContinuousClock.now + .seconds(SchedulerLoop.patience) : nil
         var wasTold = false
         while true {
             do {
@@ -64,8 +66,7 @@ struct RunAttempt: Sendable {
                 run.fail(with: error, at: service.clock.now())
                 return try catalog.finish(run, service.workspace.act(service.clock.now()))
             } catch {
-                // What died with its process is settled by the next one.
-                guard !cancellation.isCancelled else { return nil }
+                guard !cancellation.isCancelled, deadline.map({ ContinuousClock.now < $0 }) ?? true else { return nil }
                 Thread.sleep(forTimeInterval: 1)
             }
         }
