@@ -37,14 +37,27 @@ settle() {
     echo 'note: namespaces are not allowed here, so the result may differ from that of another build' >&2
 }
 
-# A compiler that sees an environment which is always the same: it lies in memory before everything else, moves that, and so changes
-# some of the compiler's choices (seen: two moves exchanged). The build itself adds to it numbers of one digit or ten.
+# A compiler whose memory looks the same each time, for some of its choices follow the order of pointers (seen: two moves exchanged). Its
+# environment lies in memory before everything else, and the build adds to it numbers of one digit or ten. And headers of C that it
+# finds compiled take other memory than those that it compiles itself: which module does that for all is a matter of chance, so each does
+# it for itself.
 settled_compiler() {
     local toolchain
     toolchain="$(swift -print-target-info | sed -n 's|.*"runtimeResourcePath": *"\(.*\)/lib/swift".*|\1|p')"
     [ -x "$toolchain/bin/swiftc" ] || fail "cannot tell where 'swiftc' is: looked in '$toolchain/bin'"
     mkdir -p "$scratch"
-    printf '#!/bin/sh\nexec env -i PATH=/usr/bin:/bin LC_ALL=C TZ=UTC0 "%s/bin/swiftc" "$@"\n' "$toolchain" >"$scratch/swiftc"
+    cat >"$scratch/swiftc" <<EOF
+#!/bin/sh
+for word; do
+    [ "\$last" != -output-file-map ] || cache="\${word%/*}/headers"
+    last="\$word"
+done
+if [ -n "\$cache" ]; then
+    rm -rf "\$cache"
+    set -- "\$@" -module-cache-path "\$cache"
+fi
+exec env -i PATH=/usr/bin:/bin LC_ALL=C TZ=UTC0 "$toolchain/bin/swiftc" "\$@"
+EOF
     chmod 755 "$scratch/swiftc"
     echo "$scratch/swiftc"
 }
