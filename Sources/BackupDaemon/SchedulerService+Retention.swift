@@ -42,7 +42,8 @@ extension SchedulerService {
         guard let age = historyAge else { return }
         do {
             if let jump = try workspace.peekClock(at: clock.now())?.jumpedAt {
-                log.warning("old runs stay: the clock was set", ["at": Timestamp.rfc3339(jump)])
+                log.warning(
+                    "old runs stay: the clock was set, and has to be steady for a day", ["at": Timestamp.rfc3339(jump)])
                 return
             }
             let runs = try PruneHistory(workspace: workspace).run(olderThan: age, isDryRun: false, now: clock.now())

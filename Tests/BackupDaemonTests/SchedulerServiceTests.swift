@@ -205,9 +205,14 @@ struct SchedulerServiceTests {
         "CREATE TRIGGER test_fault BEFORE UPDATE OF state ON run WHEN NEW.state = 'running' "
         + "BEGIN SELECT RAISE(ABORT, 'fault'); END"
 
-    private func execute(_ sql: String) throws {
-        try DatabaseQueue(path: workspace.state.catalog).write { try $0.execute(sql: sql) }
+    /// The catalog beside the program, which may be writing at that moment.
+    private func beside() throws -> DatabaseQueue {
+        var configuration = Configuration()
+        configuration.busyMode = .timeout(10)
+        return try DatabaseQueue(path: workspace.state.catalog, configuration: configuration)
     }
+
+    private func execute(_ sql: String) throws { try beside().write { try $0.execute(sql: sql) } }
 
     /// The row says that it runs for as long as its end cannot be recorded, and the job goes on after that.
     @Test func aRunWhoseEndTheCatalogRefusesEndsOnceItDoesNot() throws {
@@ -249,15 +254,60 @@ struct SchedulerServiceTests {
     @Test func whatWasLeftHalfWayIsBroughtToItsEnd() throws {
         try site.makeJob("orders", nil, since: hour, in: workspace)
         let service = site.service(workspace, .forever)
+        let loop = try SchedulerLoop(service)
         let job = try workspace.catalog.job(named: JobName("orders"))
         try execute(
             "CREATE TRIGGER test_fault BEFORE INSERT ON snapshot BEGIN SELECT RAISE(ABORT, 'fault'); END")
         let run = try RunBackup(workspace: workspace, cancellation: Cancellation()).run(job: job, trigger: .manual)
         #expect(run.error?.code == .snapshotUnlisted)
         try execute("DROP TRIGGER test_fault")
-        service.recover()
+        loop.watchCatalog()
+        #expect(try workspace.catalog.snapshots(job: "orders").isEmpty, "it is not time yet")
+        loop.lastSweep -= SchedulerLoop.sweepInterval
+        loop.lastRecovery -= SchedulerLoop.recoveryInterval
+        loop.watchCatalog()
         try waitUntil(within: 10, "it is listed") { try workspace.catalog.snapshots(job: "orders").count == 1 }
         try waitUntil(within: 10, "it may come again") { !service.isRecovering.load(ordering: .acquiring) }
+    }
+
+    @Test func oneChangeThatCannotBeFollowedKeepsNoOther() throws {
+        try site.makeJob("broken", nil, since: hour, in: workspace)
+        try site.makeJob("orders", nil, since: hour, in: workspace)
+        let loop = try SchedulerLoop(site.service(workspace, .forever))
+        let orders = try JobName("orders")
+        let digest = try beside().write { database in
+            let digest = try Data.fetchOne(database, sql: "SELECT digest FROM job WHERE name = 'broken'")
+            try database.execute(sql: "UPDATE job SET digest = zeroblob(32) WHERE name = 'broken'")
+            try database.execute(
+                sql: """
+                    INSERT INTO event (at, actor, action, job, digest)
+                    VALUES (0, 'test', 'job-changed', 'broken', zeroblob(32))
+                    """)
+            return digest
+        }
+        _ = try JobEditing(workspace: site.open()).edit(name: orders, connection: nil, now: .now) {
+            $0.schedule = JobSchedule(rule: try Schedule("0 * * * *"), setAt: .now)
+        }
+        loop.watchCatalog()
+        #expect(loop.scheduler.nextStart(of: orders) != nil)
+        #expect(loop.trouble?.contains("broken") == true && loop.unheard.count == 1)
+        try beside().write {
+            try $0.execute(sql: "UPDATE job SET digest = ? WHERE name = 'broken'", arguments: [digest])
+        }
+        loop.watchCatalog()
+        #expect(loop.trouble == nil && loop.unheard.isEmpty)
+    }
+
+    /// It started in another process before this one could give it up.
+    @Test func whatAnotherStartedIsNotGivenUp() throws {
+        try site.makeJob("orders", nil, since: hour, in: workspace)
+        let queued = try QueueRun(workspace: workspace).queue(JobName("orders"), now: .now)
+        let loop = try SchedulerLoop(site.service(workspace, .forever))
+        _ = try workspace.catalog.start(queued, owner: workspace.owner(), workspace.act(.now))
+        loop.givingUp.append(.init(id: queued.id, state: .skipped, reason: "in the way"))
+        loop.retryWhatIsStuck()
+        #expect(loop.givingUp.isEmpty && loop.trouble == nil)
+        #expect(try workspace.catalog.run(queued.id).state == .running)
     }
 
     @Test func noHistoryGoesByAClockThatJumped() throws {

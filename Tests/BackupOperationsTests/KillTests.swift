@@ -15,6 +15,18 @@ import Testing
         return (site, try #require(try site.run(.base()).snapshot))
     }
 
+    /// A site whose last run died as it synced folders, after the manifest had its name.
+    private static func killedAfterItsManifest() async throws -> (site: Site, earlier: String, dead: Run) {
+        let (site, earlier) = try prepared()
+        let place = try calls().count
+        await #expect(processExitsWith: .signal(SIGKILL)) {
+            [path = site.scratch.statePath as String, place = place as Int] in
+            try Victim.run(path, calls: FaultyCalls(.kills, at: place))
+        }
+        let dead = try #require(try site.workspace.catalog.activeRuns().first)
+        return (site, earlier, dead)
+    }
+
     /// The calls of the run that is killed; each victim finds the repository as this one does.
     private static func calls() throws -> [String] {
         let (site, _) = try prepared()
@@ -113,13 +125,7 @@ import Testing
 
     /// The repository was away when the dead run was settled; with it, the snapshot comes back.
     @Test func whatAKilledRunStoredIsEnteredOnceItsRepositoryIsThereAgain() async throws {
-        let (site, earlier) = try Self.prepared()
-        let place = try Self.calls().count
-        await #expect(processExitsWith: .signal(SIGKILL)) {
-            [path = site.scratch.statePath as String, place = place as Int] in
-            try Victim.run(path, calls: FaultyCalls(.kills, at: place))
-        }
-        let dead = try #require(try site.workspace.catalog.activeRuns().first)
+        let (site, earlier, dead) = try await Self.killedAfterItsManifest()
         rename(site.repositoryPath, site.repositoryPath + ".away")
         _ = Recovery(workspace: site.workspace).recover(now: site.clock.now())
         #expect(try site.workspace.catalog.run(dead.id).state == .interrupted)
@@ -156,14 +162,7 @@ import Testing
     /// A manifest alone is no proof: its archive may be gone with the disk's last writes.
     @Test(arguments: [0, 100])
     func aKilledRunWhoseArchiveIsNotWholeDidNotSucceed(bytes: Int) async throws {
-        let (site, _) = try Self.prepared()
-        // The last calls sync folders, after the manifest has its name.
-        let place = try Self.calls().count
-        await #expect(processExitsWith: .signal(SIGKILL)) {
-            [path = site.scratch.statePath as String, place = place as Int] in
-            try Victim.run(path, calls: FaultyCalls(.kills, at: place))
-        }
-        let dead = try #require(try site.workspace.catalog.activeRuns().first)
+        let (site, _, dead) = try await Self.killedAfterItsManifest()
         let location = try SnapshotLocation(job: JobName("orders"), run: dead.id)
         let file = site.repositoryPath + "/" + location.archivePath
         if bytes == 0 { unlink(file) } else { truncate(file, off_t(bytes)) }

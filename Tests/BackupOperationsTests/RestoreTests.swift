@@ -200,6 +200,19 @@ import Testing
         #expect(failure { _ = try prepare(request(archive, include: ["shop.a"])) }?.code == .archiveDamaged)
     }
 
+    @Test func whoRestoresTheLatestIsToldOfOneFromTheFuture() throws {
+        let ahead = Date.now + 10 * 86400
+        var workspace = site.workspace
+        workspace.engine = { _ in try FakeEngine.base() }
+        let run = try RunBackup(workspace: workspace, cancellation: Cancellation(), now: { ahead }).run(
+            job: site.job, trigger: .manual)
+        let source = try RestoreSource.open("orders@latest", workspace: site.workspace, progress: progress)
+        #expect(source.snapshot == snapshot.id)
+        let told = try #require(progress.current.warnings.first)
+        let newest = try #require(run.snapshot)
+        #expect(told.contains("'\(newest)' is dated in the future"))
+    }
+
     // MARK: damage
 
     @Test func damageInWhatIsSelectedIsRefusedBeforeTheFirstWrite() throws {

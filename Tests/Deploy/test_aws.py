@@ -319,11 +319,14 @@ class Written(unittest.TestCase):
         for name in ("FailedRuns", "GoodRuns"):
             pattern = self.resources[name]["Properties"]["FilterPattern"]
             asked[name] = set(re.findall(r'\$\.message = "([^"]+)"', pattern))
-            self.assertEqual(set(re.findall(r"\$\.(\w+)", pattern)), {"message", "level"}, name)
+            self.assertEqual(set(re.findall(r"\$\.(\w+)", pattern)), {"message", "level"} | ({"state"} if name == "FailedRuns" else set()), name)
         self.assertEqual(asked["GoodRuns"], {"run ended"})
         self.assertEqual(asked["FailedRuns"], {"run ended", "run did not start", "instant without a run"})
         for message in asked["FailedRuns"]:
             self.assertRegex(daemon, rf'(info|warning|error)\(\s*"{message}"', message)
+        # An instant that was skipped, since the run before it goes on, is no failure.
+        self.assertIn('($.message = "instant without a run" && $.state = "missed")', self.resources["FailedRuns"]["Properties"]["FilterPattern"])
+        self.assertIn('"state": row.state.rawValue', daemon)
         # A run that succeeded, and none else, is told as 'info'.
         self.assertIn('case .succeeded: info("run ended", data)', daemon)
         self.assertEqual(daemon.count('info("run ended"'), 1)
