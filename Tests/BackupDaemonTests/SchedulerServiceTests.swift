@@ -100,6 +100,8 @@ struct SchedulerServiceTests {
         #expect(try once(at: hour + 3600 + 20).isEmpty)
         #expect(try rows("orders").map(\.state) == [.queued])
         close(lock)
+        // A child that another test starts just then has a copy of it until it runs its program.
+        try waitUntil(within: 20, "the lock went with its holder") { !workspace.isAlive(elsewhere) }
         #expect(try once(at: hour + 3600 + 30).map(\.id) == left.compactMap { $0?.id })
     }
 
@@ -301,8 +303,9 @@ struct SchedulerServiceTests {
     /// It started in another process before this one could give it up.
     @Test func whatAnotherStartedIsNotGivenUp() throws {
         try site.makeJob("orders", nil, since: hour, in: workspace)
-        let queued = try QueueRun(workspace: workspace).queue(JobName("orders"), now: .now)
+        // What is queued before it, it starts itself.
         let loop = try SchedulerLoop(site.service(workspace, .forever))
+        let queued = try QueueRun(workspace: workspace).queue(JobName("orders"), now: .now)
         _ = try workspace.catalog.start(queued, owner: workspace.owner(), workspace.act(.now))
         loop.givingUp.append(.init(id: queued.id, state: .skipped, reason: "in the way"))
         loop.retryWhatIsStuck()
