@@ -153,8 +153,11 @@ extension GzipStage {
     /// Makes members on one thread.
     fileprivate final class Compressor {
         private let encoder: any DeflateEncoder
+        /// For what cannot be compressed.
+        private let copier: LibdeflateEncoder
 
         init(_ compression: Compression) throws {
+            copier = try LibdeflateEncoder(level: 0)
             encoder =
                 switch compression {
                 case .fast: try IgzipEncoder()
@@ -164,7 +167,7 @@ extension GzipStage {
         }
 
         func storedBound(_ count: Int) -> Int {
-            GzipFormat.sizedHeaderLength + encoder.bound(count) + GzipFormat.trailerLength
+            GzipFormat.sizedHeaderLength + max(encoder.bound(count), copier.bound(count)) + GzipFormat.trailerLength
         }
 
         func compress(_ member: Member) throws {
@@ -172,12 +175,21 @@ extension GzipStage {
             stored.reset()
             let room = UnsafeMutableRawBufferPointer(
                 rebasing: stored.memory[GzipFormat.sizedHeaderLength..<(stored.capacity - GzipFormat.trailerLength)])
+            let encoder = isWorthEncoding(member.plain.bytes, room) ? encoder : copier
             let length = encoder.encode(member.plain.bytes, into: room)
             guard length > 0, let size = UInt32(exactly: length) else { throw CompressorUnavailable() }
             stored.append(GzipFormat.sizedHeader(deflateLength: size))
             stored.count += length
             stored.append(GzipFormat.checksum(member.plain.bytes).littleEndianBytes)
             stored.append(UInt32(truncatingIfNeeded: member.plain.count).littleEndianBytes)
+        }
+
+        /// `room` is written to, and as large as all of `bytes` takes.
+        private func isWorthEncoding(_ bytes: UnsafeRawBufferPointer, _ room: UnsafeMutableRawBufferPointer) -> Bool {
+            guard Compressibility.isEven(bytes) else { return true }
+            let trial = Compressibility.trial(of: bytes)
+            let length = encoder.encode(trial, into: room)
+            return length > 0 && Double(length) <= Double(trial.count) * (1 - Compressibility.leastGain)
         }
     }
 }

@@ -26,14 +26,35 @@ import Testing
 
     /// What cannot be compressed must still fit the room that is made for it.
     @Test(arguments: Compression.allCases) func noiseOfAnySizeComesBack(_ compression: Compression) throws {
-        var generator = SeededGenerator(seed: 5)
-        let noise = (0..<(3 << 16)).flatMap { _ in withUnsafeBytes(of: generator.next()) { Array($0) } }
+        let noise = noise(3 << 19, seed: 5)
         for memberSize in [1, 13, 70_000, 65_535, 1 << 20, 3 << 20] {
             let data = Array(noise.prefix(memberSize < 100 ? 2000 : noise.count))
             let stored = try gzipped(data, memberSize: memberSize, compression: compression)
             #expect(try gunzipped(stored) == data)
             guard memberSize > 1000 else { continue }
             #expect(stored.count < data.count + data.count / 1000 + 100 * (1 + data.count / memberSize))
+        }
+    }
+
+    /// No level searches for matches where there are none: each stores the same blocks (RFC 1951, 3.2.4).
+    @Test func whatCannotBeCompressedIsStored() throws {
+        let noise = noise(1 << 20, seed: 6)
+        let files = try Compression.allCases.map { try gzipped(noise, compression: $0) }
+        #expect(Set(files).count == 1 && files[0].count < noise.count + 200)
+        #expect(try run("gzip", ["-dc"], input: files[0]).output == noise)
+    }
+
+    @Test(arguments: Compression.allCases)
+    func whatIsAsEvenAsNoiseIsCompressed(_ compression: Compression) throws {
+        let noise = noise(1 << 20, seed: 7)
+        // A few bytes in a thousand come again, or all of them, far away: ISA-L forgets them sooner.
+        let keyed = noise.enumerated().map { $0.offset % 1000 < 40 ? noise[$0.offset % 1000] : $0.element }
+        let distance = compression == .fast ? 6000 : 32_000
+        let repeated = noise.indices.map { noise[$0 % distance] }
+        for data in [keyed, repeated] {
+            let stored = try gzipped(data, compression: compression)
+            #expect(stored.count < data.count - data.count / 50)
+            #expect(try gunzipped(stored) == data)
         }
     }
 
@@ -149,5 +170,10 @@ import Testing
             #expect(dropped == nil)
             #expect(!sink.isFinished)
         }
+    }
+
+    private func noise(_ count: Int, seed: UInt64) -> [UInt8] {
+        var generator = SeededGenerator(seed: seed)
+        return (0..<(count / 8)).flatMap { _ in withUnsafeBytes(of: generator.next()) { Array($0) } }
     }
 }
