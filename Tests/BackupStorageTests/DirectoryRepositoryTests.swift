@@ -144,7 +144,7 @@ import Testing
             try manager.createSymbolicLink(atPath: path + "/" + name, withDestinationPath: outside.path)
             #expect(code { try Example.publish(location, in: repository) } == .storageFailed)
             #expect(try repository.snapshots().isEmpty)
-            #expect(try repository.sweepIncoming { _ in false }.count == 1)
+            #expect(try repository.swept(1).count == 1)
             try manager.removeItem(atPath: path + "/" + name)
             try manager.createDirectory(atPath: path + "/orders", withIntermediateDirectories: true)
         }
@@ -154,7 +154,7 @@ import Testing
             #expect(code { try Example.publish(location, in: repository) } == .storageFailed)
             #expect(code { try repository.delete(location) } == .storageFailed)
             try manager.removeItem(atPath: path + "/" + name)
-            #expect(try repository.sweepIncoming { _ in false } == [location.run])
+            #expect(try repository.swept(1) == [location.run])
             #expect(try repository.snapshots().isEmpty)
         }
         #expect(outside.tree == ["victim"])

@@ -28,7 +28,7 @@ import Testing
     }
 
     private func expectClean(_ repository: DirectoryRepository) throws {
-        _ = try repository.sweepIncoming { _ in false }
+        _ = try repository.swept(repository.incomingRuns().count)
         #expect(try repository.incomingRuns().isEmpty)
         let rest = try others(repository)
         #expect(rest.allSatisfy { $0.hasManifest && $0.archiveBytes != nil })

@@ -135,11 +135,11 @@ import Testing
         let living = try repository.createIncoming(for: Example.run("cccc"))
         let kept = try Example.run("bbbb")
         #expect(try repository.incomingRuns().count == 3)
-        #expect(try repository.sweepIncoming { $0 == kept } == [Example.run("aaaa")])
+        #expect(try repository.swept(1) { $0 == kept } == [Example.run("aaaa")])
         #expect(try repository.incomingRuns() == [kept, living.run])
         try living.write([2])
         try living.discard()
-        #expect(try repository.sweepIncoming { _ in false } == [kept])
+        #expect(try repository.swept(1) == [kept])
         #expect(try repository.incomingRuns().isEmpty)
     }
 }

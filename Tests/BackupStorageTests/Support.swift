@@ -78,6 +78,20 @@ enum Example {
     }
 }
 
+extension Repository {
+    /// Sweeps until `count` unfinished files went, and gives their runs. A child that another test starts just then has a copy
+    /// of their descriptors, and with them the locks, until it runs its program.
+    func swept(_ count: Int, keeping keeps: (RunID) -> Bool = { _ in false }) throws -> [RunID] {
+        let deadline = ContinuousClock.now + .seconds(20)
+        var runs = try sweepIncoming(keeping: keeps)
+        while runs.count < count, ContinuousClock.now < deadline {
+            Thread.sleep(forTimeInterval: 0.01)
+            runs += try sweepIncoming(keeping: keeps)
+        }
+        return runs
+    }
+}
+
 struct TestFailure: Error, Equatable {}
 
 /// Bytes in memory as a stored file.
